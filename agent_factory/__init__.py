@@ -1,0 +1,1 @@
+"""Agent Factory: LLM agents made industrially, from traces to deployments and back."""

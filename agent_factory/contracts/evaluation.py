@@ -1,0 +1,86 @@
+"""What an evaluation found: measures with intervals, failures by kind, and the verdict.
+
+Invariant: a measure that could not be taken is absent; it is never 0.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field
+
+from agent_factory.contracts.record import Count, Json, Name, Part, Record
+
+Verdict = Literal["PASS", "FAIL"]
+
+
+class Measure(Part):
+    """A share with its 95 % interval over ``n`` trials."""
+
+    value: float
+    low: float
+    high: float
+    n: Count
+
+
+class ModelScore(Part):
+    """One model on the task set. ``tokens_per_solved`` and ``cost_per_solved`` are None if none was solved."""
+
+    model: Name
+    stage: str
+    success: Measure
+    by_level: dict[str, Measure]
+    by_kind: dict[str, Measure]
+    tool_call_success: Measure | None
+    policy_violation: Measure
+    tokens_per_solved: float | None
+    cost_per_solved: float | None
+    episodes: Count
+    seconds: float
+
+
+class Comparison(Part):
+    """The candidate minus another model on the same scenarios and seeds: mean difference, paired 95 % interval."""
+
+    candidate: Name
+    other: Name
+    role: Literal["champion", "parent", "base"]
+    difference: float
+    low: float
+    high: float
+    n: Count
+
+
+class FailureCluster(Part):
+    """Failures of one kind and reason, with a few traces as examples."""
+
+    level: str
+    kind: str
+    reason: str
+    count: Count
+    examples: tuple[str, ...]
+
+
+class EvalReport(Record):
+    """The report of a build's candidate; ``results_path`` is a parquet of per-scenario results."""
+
+    build: Name
+    recipe: Name
+    candidate: Name
+    taskset: Name
+    taskset_digest: str
+    scores: tuple[ModelScore, ...]
+    comparisons: tuple[Comparison, ...]
+    failures: tuple[FailureCluster, ...]
+    verdict: Verdict
+    reasons: tuple[str, ...] = Field(min_length=1)
+    results_path: str
+    html_path: str
+    settings: Json = Field(default_factory=dict)
+
+    def score_of(self, model: str) -> ModelScore:
+        """The score of that model; KeyError with the models that were scored."""
+        for score in self.scores:
+            if score.model == model:
+                return score
+        raise KeyError(f"report {self.id!r} has no score of {model!r}; it has {[s.model for s in self.scores]}")

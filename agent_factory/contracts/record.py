@@ -1,0 +1,58 @@
+"""The base of every noun: a frozen record that carries its project and refuses unknown fields.
+
+Invariant: a record never changes after it is made; a new state is a new record under the same id.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated, Any, TypeVar
+
+from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, JsonValue
+
+DEFAULT_PROJECT = "default"
+NAME_PATTERN = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.\-]{0,127}")
+
+
+def _check_name(value: str) -> str:
+    if not NAME_PATTERN.fullmatch(value):
+        raise ValueError(
+            f"{value!r} is not a name: letters, digits, '_', '.', '-' are allowed, "
+            "128 characters at most, and it starts with a letter or digit"
+        )
+    return value
+
+
+Name = Annotated[str, AfterValidator(_check_name)]
+"""An identifier that is safe as a file name, a Dagster partition key and a URL segment."""
+
+Json = dict[str, JsonValue]
+"""A JSON object."""
+
+Instant = AwareDatetime
+"""A point in time with its zone; naive times are refused."""
+
+
+class Part(BaseModel):
+    """A frozen value inside a record."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Record(Part):
+    """A noun that crosses a factory's border and is kept in the store under ``id``."""
+
+    id: Name
+    project: Name = DEFAULT_PROJECT
+    created_at: Instant
+
+    def to_json(self) -> dict[str, Any]:
+        """The record as JSON-compatible values, the form in which it is stored and served."""
+        return self.model_dump(mode="json", exclude_none=False)
+
+
+RecordT = TypeVar("RecordT", bound=Record)
+
+Share = Annotated[float, Field(ge=0.0, le=1.0)]
+Count = Annotated[int, Field(ge=0)]
+Seconds = Annotated[float, Field(ge=0.0)]

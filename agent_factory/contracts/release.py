@@ -1,0 +1,52 @@
+"""What may serve users, and what does: a Release locks model, prompt, tools and memory together."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from agent_factory.contracts.record import Instant, Json, Name, Record, Share
+
+DeploymentState = Literal["serving", "replaced", "withdrawn"]
+
+
+class Release(Record):
+    """A model with the prompt and tools that it was evaluated with; only a PASS makes one."""
+
+    build: Name
+    recipe: Name
+    model: Name
+    model_digest: str
+    report: Name
+    system_prompt: str
+    openapi_digest: str
+    tools: tuple[str, ...]
+    memory_schema: Json
+
+
+class Deployment(Record):
+    """A release that takes ``traffic`` (share of the agent's sessions); ``agent`` names the service."""
+
+    agent: Name
+    release: Name
+    model: Name
+    traffic: Share
+    state: DeploymentState
+    predecessor: Name | None = None
+    updated_at: Instant
+
+
+class Agent(Record):
+    """A service that applications talk to: its recipe and how long its sessions may be."""
+
+    recipe: Name
+    max_steps: int = 12
+    step_timeout_seconds: float = 30.0
+
+
+class Session(Record):
+    """A conversation with a deployed agent."""
+
+    agent: Name
+    deployment: Name
+    state: Literal["open", "closed"]
+    user: str | None = None

@@ -1,0 +1,1 @@
+"""What every room stands on: store, artifacts, recipes, settings, ids, digests and errors."""

@@ -1,0 +1,156 @@
+"""Files that assets make, on any fsspec file system: written under a temporary name, then renamed.
+
+Invariant: a path that exists is whole. Paths are relative to the artifacts' root, so that a store
+can move with its artifacts.
+"""
+
+from __future__ import annotations
+
+import json
+import uuid
+from collections.abc import Generator, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO, Any
+
+import fsspec
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from agent_factory.contracts.trace import Trace
+from agent_factory.core.error import NotFoundError, StorageError
+from agent_factory.core.settings import get_settings
+
+_TRACE_SCHEMA = pa.schema(
+    [
+        ("id", pa.string()),
+        ("project", pa.string()),
+        ("day", pa.string()),
+        ("source", pa.string()),
+        ("scenario_id", pa.string()),
+        ("success", pa.bool_()),
+        ("steps", pa.int32()),
+        ("body", pa.string()),
+    ]
+)
+
+
+class Artifacts:
+    """The artifact root: a folder, or a bucket such as ``s3://factory/artifacts``."""
+
+    def __init__(self, url: str) -> None:
+        self.url = url
+        self.files, root = fsspec.core.url_to_fs(url)
+        self.root = str(root).rstrip("/")
+
+    def locate(self, path: str) -> str:
+        """The file system's own name of an artifact."""
+        if path.startswith("/") or ".." in path.split("/"):
+            raise StorageError(f"{path!r} is not an artifact path: it must be relative and without '..'")
+        return f"{self.root}/{path}"
+
+    def local(self, path: str) -> Path:
+        """An artifact as a local path; only where the artifacts are a folder on this machine."""
+        if "file" not in self.files.protocol:
+            raise StorageError(f"artifact {path!r} is at {self.url!r}, which is not a local folder")
+        return Path(self.locate(path))
+
+    def exists(self, path: str) -> bool:
+        """Whether the artifact is there, and so whole."""
+        return bool(self.files.exists(self.locate(path)))
+
+    @contextmanager
+    def _writing(self, path: str) -> Generator[IO[bytes]]:
+        target = self.locate(path)
+        temporary = f"{target}.{uuid.uuid4().hex}.part"
+        try:
+            self.files.makedirs(target.rsplit("/", 1)[0], exist_ok=True)
+            with self.files.open(temporary, "wb") as file:
+                yield file
+            self.files.mv(temporary, target)
+        except OSError as error:
+            raise StorageError(
+                f"artifact {path!r} could not be written under {self.url!r}: {error}. "
+                "Check that the disk has room, then run the asset again."
+            ) from error
+        finally:
+            if self.files.exists(temporary):
+                self.files.rm(temporary)
+
+    def write_bytes(self, path: str, data: bytes) -> str:
+        """Write bytes; returns ``path``."""
+        with self._writing(path) as file:
+            file.write(data)
+        return path
+
+    def write_text(self, path: str, text: str) -> str:
+        """Write UTF-8 text; returns ``path``."""
+        return self.write_bytes(path, text.encode())
+
+    def write_table(self, path: str, rows: pa.Table) -> str:
+        """Write a parquet file; returns ``path``."""
+        with self._writing(path) as file:
+            pq.write_table(rows, file)
+        return path
+
+    def write_traces(self, path: str, traces: Iterable[Trace], batch: int = 500) -> str:
+        """Write traces as parquet: one row each, the whole record as JSON in ``body``."""
+        with self._writing(path) as file, pq.ParquetWriter(file, _TRACE_SCHEMA) as writer:
+            rows: list[dict[str, Any]] = []
+            for trace in traces:
+                rows.append(_to_row(trace))
+                if len(rows) == batch:
+                    writer.write_table(pa.Table.from_pylist(rows, schema=_TRACE_SCHEMA))
+                    rows = []
+            writer.write_table(pa.Table.from_pylist(rows, schema=_TRACE_SCHEMA))
+        return path
+
+    def read_bytes(self, path: str) -> bytes:
+        """The bytes of an artifact, or NotFoundError."""
+        self._require(path)
+        with self.files.open(self.locate(path), "rb") as file:
+            return bytes(file.read())
+
+    def read_text(self, path: str) -> str:
+        """The text of an artifact, or NotFoundError."""
+        return self.read_bytes(path).decode()
+
+    def read_json(self, path: str) -> Any:
+        """The JSON value of an artifact, or NotFoundError."""
+        return json.loads(self.read_bytes(path))
+
+    def read_table(self, path: str, columns: Sequence[str] | None = None) -> pa.Table:
+        """A parquet artifact as a table, or NotFoundError."""
+        self._require(path)
+        with self.files.open(self.locate(path), "rb") as file:
+            return pq.read_table(file, columns=list(columns) if columns else None)
+
+    def read_traces(self, path: str, batch: int = 500) -> Iterator[Trace]:
+        """The traces of a parquet artifact, a batch in memory at a time."""
+        self._require(path)
+        with self.files.open(self.locate(path), "rb") as file:
+            for rows in pq.ParquetFile(file).iter_batches(batch_size=batch, columns=["body"]):
+                for body in rows.column(0).to_pylist():
+                    yield Trace.model_validate_json(body)
+
+    def _require(self, path: str) -> None:
+        if not self.exists(path):
+            raise NotFoundError(f"artifact {path!r} is not under {self.url!r}; run the asset that makes it")
+
+
+def _to_row(trace: Trace) -> dict[str, Any]:
+    return {
+        "id": trace.id,
+        "project": trace.project,
+        "day": trace.day,
+        "source": trace.source,
+        "scenario_id": trace.scenario_id,
+        "success": None if trace.outcome is None else trace.outcome.success,
+        "steps": len(trace.steps),
+        "body": trace.model_dump_json(),
+    }
+
+
+def open_artifacts(url: str | None = None) -> Artifacts:
+    """The artifacts of the settings, or of ``url``."""
+    return Artifacts(url or get_settings().artifacts_url)

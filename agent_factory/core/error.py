@@ -1,0 +1,83 @@
+"""The failure model: one base, few classes, each naming the border that was crossed.
+
+A message says what failed, the value, what was expected, and what to do. The API maps the classes
+to status codes in one place; the CLI prints the message without a traceback and exits with
+``exit_code``.
+"""
+
+from __future__ import annotations
+
+
+class FactoryError(Exception):
+    """The base of every error that a user can meet; ``status`` is its HTTP status."""
+
+    status = 500
+    exit_code = 1
+
+
+class InputError(FactoryError):
+    """What came in is malformed or contradicts itself: the caller's to mend."""
+
+    status = 422
+    exit_code = 2
+
+
+class NotFoundError(FactoryError):
+    """A name that nothing answers to."""
+
+    status = 404
+    exit_code = 2
+
+
+class ConflictError(FactoryError):
+    """The request contradicts what is there: another content under the same id, no PASS."""
+
+    status = 409
+    exit_code = 2
+
+
+class AccessError(FactoryError):
+    """No key, or the wrong one."""
+
+    status = 401
+    exit_code = 2
+
+
+class BusyError(FactoryError):
+    """Too much at once; try again after ``retry_after`` seconds."""
+
+    status = 429
+
+    def __init__(self, message: str, retry_after: float = 1.0) -> None:
+        super().__init__(message)
+        self.retry_after = retry_after
+
+
+class DeadlineError(FactoryError):
+    """A wait that reached its deadline."""
+
+    status = 504
+
+
+class ModelError(FactoryError):
+    """The border to a model: an engine that failed, a checkpoint that is not what its digest says."""
+
+    status = 502
+
+
+class ToolError(FactoryError):
+    """The border to a tool or simulator."""
+
+    status = 502
+
+
+class StorageError(FactoryError):
+    """The border to disk or database: full, unreadable, or not what was written."""
+
+    status = 507
+
+
+class WorkerError(FactoryError):
+    """A worker process that ended without a result."""
+
+    status = 500

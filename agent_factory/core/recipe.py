@@ -1,0 +1,116 @@
+"""A recipe: the folder that describes one agent, read and checked at the border.
+
+``build.toml`` orders the build, ``gate.toml`` says what it must show, ``policy.md`` and
+``openapi.yaml`` are what the agent is given; the folder is also a Python package whose modules
+make the world (``simulator``), the tasks (``scenarios``) and the first traffic (``predecessor``).
+"""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+import sys
+import tomllib
+from collections.abc import Callable
+from functools import cached_property
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import yaml
+
+from agent_factory.contracts.record import NAME_PATTERN
+from agent_factory.core.digest import digest_folder
+from agent_factory.core.error import InputError, NotFoundError
+from agent_factory.core.settings import get_settings
+
+
+class Recipe:
+    """One recipe folder; files are read when they are first asked for."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.name = folder.name
+
+    @cached_property
+    def digest(self) -> str:
+        """Digest over all files of the folder."""
+        return digest_folder(self.folder)
+
+    @cached_property
+    def settings(self) -> dict[str, Any]:
+        """``build.toml`` as read; InputError names the line that is not TOML."""
+        return self._read_toml("build.toml")
+
+    @cached_property
+    def gate(self) -> dict[str, Any]:
+        """``gate.toml`` as read."""
+        return self._read_toml("gate.toml")
+
+    @cached_property
+    def policy(self) -> str:
+        """``policy.md``: the system prompt."""
+        return self._read("policy.md")
+
+    @cached_property
+    def openapi(self) -> dict[str, Any]:
+        """``openapi.yaml`` as read; what it must hold is checked by ``agent.openapi``."""
+        try:
+            found = yaml.safe_load(self._read("openapi.yaml"))
+        except yaml.YAMLError as error:
+            raise InputError(f"{self.folder / 'openapi.yaml'} is not YAML: {error}") from error
+        if not isinstance(found, dict):
+            raise InputError(f"{self.folder / 'openapi.yaml'} holds {type(found).__name__}, expected a mapping")
+        return found
+
+    @cached_property
+    def names(self) -> tuple[str, ...]:
+        """``names.txt``: names of persons that redaction must know, one a line."""
+        lines = self._read("names.txt").splitlines()
+        return tuple(line.strip() for line in lines if line.strip() and not line.startswith("#"))
+
+    def load(self, target: str) -> Callable[..., Any]:
+        """A function of the recipe's code, named ``module:function`` as in ``simulator:create_app``."""
+        module_name, _, attribute = target.partition(":")
+        try:
+            module = importlib.import_module(f"{self._package().__name__}.{module_name}")
+            return getattr(module, attribute)
+        except (ModuleNotFoundError, AttributeError) as error:
+            raise InputError(
+                f"recipe {self.name!r} names {target!r} in build.toml, but {error}. "
+                f"Expected a function {attribute!r} in {self.folder / module_name}."
+            ) from error
+
+    def _package(self) -> ModuleType:
+        name = f"recipe_{self.name}"
+        if name not in sys.modules:
+            spec = importlib.util.spec_from_file_location(
+                name, self.folder / "__init__.py", submodule_search_locations=[str(self.folder)]
+            )
+            if spec is None or spec.loader is None:
+                raise InputError(f"recipe {self.name!r} has no importable {self.folder / '__init__.py'}")
+            module = importlib.util.module_from_spec(spec)
+            sys.modules[name] = module
+            spec.loader.exec_module(module)
+        return sys.modules[name]
+
+    def _read(self, name: str) -> str:
+        try:
+            return (self.folder / name).read_text(encoding="utf-8")
+        except FileNotFoundError as error:
+            raise InputError(f"recipe {self.name!r} has no file {self.folder / name}") from error
+
+    def _read_toml(self, name: str) -> dict[str, Any]:
+        try:
+            return tomllib.loads(self._read(name))
+        except tomllib.TOMLDecodeError as error:
+            raise InputError(f"{self.folder / name} is not TOML: {error}") from error
+
+
+def load_recipe(name: str, recipes: Path | None = None) -> Recipe:
+    """The recipe of that name; NotFoundError lists the ones there are."""
+    root = recipes or get_settings().recipes
+    known = sorted(path.parent.name for path in root.glob("*/build.toml"))
+    if not NAME_PATTERN.fullmatch(name) or name not in known:
+        raise NotFoundError(f"there is no recipe {name!r} in {root}; there are: {', '.join(known) or 'none'}")
+    return Recipe(root / name)

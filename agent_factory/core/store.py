@@ -1,0 +1,174 @@
+"""The record of everything: SQLAlchemy over SQLite or PostgreSQL, the same code for both.
+
+Invariants: a record is written whole or not at all; writing the same id with the same content (its
+time of creation aside) is a no-op; other content under an id raises ConflictError unless the caller
+replaces it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, TypeVar
+
+from sqlalchemy import Connection, Engine, create_engine, event, select, update
+from sqlalchemy.exc import IntegrityError, OperationalError
+
+from agent_factory.contracts.record import Record
+from agent_factory.core import table
+from agent_factory.core.digest import digest_json
+from agent_factory.core.error import ConflictError, NotFoundError, StorageError
+from agent_factory.core.settings import get_settings
+
+R = TypeVar("R", bound=Record)
+_READ_ONLY = "agent_factory_read_only"
+
+
+class Store:
+    """Records by kind and id. Traces are in ``TraceLog``, usage in ``compute``."""
+
+    def __init__(self, url: str) -> None:
+        self.url = url
+        self.engine = open_engine(url)
+        self._reader = self.engine.execution_options(**{_READ_ONLY: True})
+
+    @contextmanager
+    def begin(self, *, read_only: bool = False) -> Generator[Connection]:
+        """A transaction; a database that cannot be reached or written raises StorageError.
+
+        A ``read_only`` one takes no write lock on SQLite, so that readers never wait for writers.
+        """
+        try:
+            with (self._reader if read_only else self.engine).begin() as connection:
+                yield connection
+        except OperationalError as error:
+            raise StorageError(
+                f"the store at {self.engine.url!r} failed: {error.orig}. "
+                "Check that its disk has room and that it can be written, then try again."
+            ) from error
+
+    def put(self, record: Record, *, replace: bool = False) -> bool:
+        """Write a record; True if it was new or changed, False if it stood there already.
+
+        Raises ConflictError where other content stands under this id and ``replace`` is False.
+        """
+        row = _to_row(record)
+        where = (table.records.c.kind == row["kind"], table.records.c.id == row["id"])
+        try:
+            with self.begin() as connection:
+                found = connection.execute(select(table.records.c.digest).where(*where)).scalar()
+                if found == row["digest"]:
+                    return False
+                if found is None:
+                    connection.execute(table.records.insert().values(**row))
+                elif replace:
+                    connection.execute(update(table.records).where(*where).values(**row))
+                else:
+                    raise ConflictError(
+                        f"{row['kind']} {record.id!r} exists with other content: "
+                        f"its digest is {found}, the new one's is {row['digest']}. Use another id."
+                    )
+            return True
+        except IntegrityError:
+            return self.put(record, replace=replace)
+
+    def get(self, kind: type[R], record_id: str) -> R:
+        """The record, or NotFoundError."""
+        found = self.peek(kind, record_id)
+        if found is None:
+            raise NotFoundError(f"there is no {kind.__name__} {record_id!r}")
+        return found
+
+    def peek(self, kind: type[R], record_id: str) -> R | None:
+        """The record, or None where there is none."""
+        query = select(table.records.c.body).where(
+            table.records.c.kind == kind.__name__, table.records.c.id == record_id
+        )
+        with self.begin(read_only=True) as connection:
+            body = connection.execute(query).scalar()
+        return None if body is None else kind.model_validate_json(body)
+
+    def find(
+        self,
+        kind: type[R],
+        *,
+        project: str | None = None,
+        build: str | None = None,
+        state: str | None = None,
+        limit: int | None = None,
+        newest_first: bool = False,
+    ) -> list[R]:
+        """Records of a kind, oldest first unless ``newest_first``."""
+        columns = table.records.c
+        order = (columns.created_at.desc(), columns.id.desc()) if newest_first else (columns.created_at, columns.id)
+        query = select(columns.body).where(columns.kind == kind.__name__).order_by(*order)
+        for column, value in ((columns.project, project), (columns.build, build), (columns.state, state)):
+            if value is not None:
+                query = query.where(column == value)
+        with self.begin(read_only=True) as connection:
+            bodies = connection.execute(query.limit(limit)).scalars().all()
+        return [kind.model_validate_json(body) for body in bodies]
+
+    def next_number(self, name: str) -> int:
+        """The next number of a series (D1, D2, … or M0, M1, …), from 0; never given twice."""
+        column = table.counters.c
+        with self.begin() as connection:
+            changed = connection.execute(
+                update(table.counters).where(column.name == name).values(value=column.value + 1).returning(column.value)
+            ).scalar()
+            if changed is not None:
+                return int(changed)
+        try:
+            with self.begin() as connection:
+                connection.execute(table.counters.insert().values(name=name, value=0))
+            return 0
+        except IntegrityError:
+            return self.next_number(name)
+
+
+def _to_row(record: Record) -> dict[str, Any]:
+    body = record.to_json()
+    return {
+        "kind": type(record).__name__,
+        "id": record.id,
+        "project": record.project,
+        "build": body.get("build"),
+        "state": body.get("state"),
+        "created_at": record.created_at,
+        "digest": digest_json({key: value for key, value in body.items() if key != "created_at"}),
+        "body": record.model_dump_json(),
+    }
+
+
+def open_engine(url: str) -> Engine:
+    """An engine; SQLite gets write-ahead logging, full durability and a 30 s wait for its lock."""
+    if not url.startswith("sqlite"):
+        return create_engine(url, pool_pre_ping=True)
+    engine = create_engine(url, connect_args={"timeout": 30})
+    if engine.url.database:
+        Path(engine.url.database).parent.mkdir(parents=True, exist_ok=True)
+
+    @event.listens_for(engine, "connect")
+    def _configure(connection: Any, _: Any) -> None:
+        # The driver must not begin transactions by itself: see _begin.
+        connection.isolation_level = None
+        for pragma in ("journal_mode=WAL", "synchronous=FULL", "busy_timeout=30000"):
+            connection.execute(f"PRAGMA {pragma}")
+
+    @event.listens_for(engine, "begin")
+    def _begin(connection: Connection) -> None:
+        # A writer takes the lock at once, so that two of them queue instead of failing half-way.
+        read_only = connection.get_execution_options().get(_READ_ONLY, False)
+        connection.exec_driver_sql("BEGIN" if read_only else "BEGIN IMMEDIATE")
+
+    return engine
+
+
+def open_store(url: str | None = None) -> Store:
+    """The store of the settings (or of ``url``), its schema brought up to date."""
+    from agent_factory.core.migration import upgrade
+
+    store = Store(url or get_settings().database_url)
+    upgrade(store.engine)
+    return store
