@@ -28,17 +28,24 @@ class Pool(Part):
 
 
 class Lease(Record):
-    """Slots that are held until ``expires_at`` or release."""
+    """Slots that are held until ``expires_at`` or release.
+
+    A lease past ``expires_at`` holds nothing, even before its state is written as "expired".
+    """
 
     resource: ResourceSpec
     holder: str
     build: Name | None = None
+    state: Literal["held", "released", "expired"] = "held"
     expires_at: Instant
     released_at: Instant | None = None
 
 
 class Usage(Record):
-    """What one piece of work spent. CPU seconds count user and system time of it and its children."""
+    """What one piece of work spent. CPU seconds count user and system time of it and its children.
+
+    ``currency`` "none" marks work that no price table was given for; its ``cost`` is then 0.
+    """
 
     factory: FactoryName
     activity: str

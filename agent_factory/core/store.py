@@ -53,25 +53,29 @@ class Store:
 
         Raises ConflictError where other content stands under this id and ``replace`` is False.
         """
-        row = _to_row(record)
-        where = (table.records.c.kind == row["kind"], table.records.c.id == row["id"])
         try:
             with self.begin() as connection:
-                found = connection.execute(select(table.records.c.digest).where(*where)).scalar()
-                if found == row["digest"]:
-                    return False
-                if found is None:
-                    connection.execute(table.records.insert().values(**row))
-                elif replace:
-                    connection.execute(update(table.records).where(*where).values(**row))
-                else:
-                    raise ConflictError(
-                        f"{row['kind']} {record.id!r} exists with other content: "
-                        f"its digest is {found}, the new one's is {row['digest']}. Use another id."
-                    )
-            return True
+                return self.put_in(connection, record, replace=replace)
         except IntegrityError:
             return self.put(record, replace=replace)
+
+    def put_in(self, connection: Connection, record: Record, *, replace: bool = False) -> bool:
+        """``put`` as part of a transaction that the caller has begun, with what else must stand or fall with it."""
+        row = _to_row(record)
+        where = (table.records.c.kind == row["kind"], table.records.c.id == row["id"])
+        found = connection.execute(select(table.records.c.digest).where(*where)).scalar()
+        if found == row["digest"]:
+            return False
+        if found is None:
+            connection.execute(table.records.insert().values(**row))
+        elif replace:
+            connection.execute(update(table.records).where(*where).values(**row))
+        else:
+            raise ConflictError(
+                f"{row['kind']} {record.id!r} exists with other content: "
+                f"its digest is {found}, the new one's is {row['digest']}. Use another id."
+            )
+        return True
 
     def get(self, kind: type[R], record_id: str) -> R:
         """The record, or NotFoundError."""
