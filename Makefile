@@ -1,0 +1,62 @@
+# The verbs of the project; `make help` lists them.
+
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+
+PYTHON ?= python3
+RECIPE ?= support_desk
+BIN := .venv/bin
+STAMP := .venv/.ready
+UV_VERSION := 0.13.8
+TORCH_VERSION := 2.13.0
+# uv does not read pip's find-links: hand it on.
+UV := $(if $(PIP_FIND_LINKS),UV_FIND_LINKS="$(PIP_FIND_LINKS)") VIRTUAL_ENV="$(CURDIR)/.venv" $(BIN)/uv
+
+.PHONY: help setup run test up down status check bench format lock
+
+help:  ## list the verbs
+	@sed -n 's/^\([a-z]*\):[^#]*## /  make \1\t/p' Makefile | expand -t 16
+
+setup: $(STAMP)  ## make .venv with the locked dependencies
+
+$(STAMP): requirements.lock pyproject.toml
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check "uv==$(UV_VERSION)"
+	$(UV) pip install --quiet "torch==$(TORCH_VERSION)"
+	$(UV) pip install --quiet --no-deps --require-hashes -r requirements.lock
+	$(UV) pip install --quiet --no-deps --no-build-isolation -e .
+	touch $(STAMP)
+
+# `factory round` exits 0 deployed, 3 gate FAIL, 1 fault. GNU make tells that number ("Error 3") and exits 2.
+run: setup  ## one whole round of the factory for RECIPE, from first traffic to the deployed agent
+	@$(BIN)/factory round --recipe $(RECIPE)
+
+up: setup  ## start the platform and keep it running; prints the addresses
+	@$(BIN)/factory platform up
+
+down: setup  ## end what `make up` started
+	@$(BIN)/factory platform down
+
+status: setup  ## what of the platform is running, and where
+	@$(BIN)/factory platform status
+
+test: setup  ## all the tests
+	$(BIN)/pytest
+
+check: setup  ## lint, types, import rules, Dagster definitions
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/pyright
+	$(BIN)/lint-imports
+	$(BIN)/dg check defs
+
+bench: setup  ## measure; ONLY=<name> for one benchmark
+	$(BIN)/python -m benchmarks $(if $(ONLY),--only $(ONLY))
+
+format: setup  ## put the code into its form
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+lock: setup  ## resolve the dependencies again into requirements.lock
+	$(UV) pip compile pyproject.toml --group dev --generate-hashes --no-emit-package torch --no-header -o requirements.lock

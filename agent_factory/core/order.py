@@ -1,0 +1,270 @@
+"""Orders: what the API or CLI asks for, and the build that a recipe's files make of it.
+
+Invariants: a BuildSpec is made from ``build.toml`` and ``gate.toml`` as they are now, and every key
+in it was understood; an order placed twice with the same key is one order.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from copy import deepcopy
+from typing import Any, cast
+
+from pydantic import Field, ValidationError
+
+from agent_factory.contracts.build import (
+    BuildSpec,
+    DataWindow,
+    EvaluationSpec,
+    GateSpec,
+    Order,
+    OrderKind,
+    OrderState,
+    StageSpec,
+)
+from agent_factory.contracts.record import Count, Json, Part
+from agent_factory.core import clock
+from agent_factory.core.digest import digest_json
+from agent_factory.core.error import ConflictError, InputError
+from agent_factory.core.recipe import Recipe, load_recipe
+from agent_factory.core.store import Store
+
+
+class BuildSection(Part):
+    """``[build]``: the base model, how much data it needs, how many scenarios it trains on."""
+
+    base_model: str
+    min_rows: Count
+    train_scenarios: int = Field(ge=5)
+    seed: Count = 0
+    priority: int = 0
+
+
+class CodeSection(Part):
+    """``[recipe]``: where the recipe's own code is, each as ``module:function``."""
+
+    simulator: str
+    scenarios: str
+    predecessor: str
+    demo_state: str
+
+
+class TrafficSection(Part):
+    """``[first_traffic]``: how many episodes the predecessor plays, spread over how many past days."""
+
+    episodes: int = Field(ge=1)
+    days: int = Field(ge=1)
+    seed: Count = 0
+
+
+class RolloutSection(Part):
+    """``[rollouts]``: how many episodes, how many of each scenario, how warm, how many at once."""
+
+    episodes: int = Field(ge=1)
+    samples: int = Field(ge=1)
+    temperature: float = Field(gt=0, le=2)
+    concurrency: int = Field(ge=1)
+
+
+class ReturnSection(Part):
+    """``[return_traces]``: today's partition is told of new traces at this count or this age."""
+
+    count: int = Field(ge=1)
+    age_seconds: float = Field(ge=0)
+
+
+class PriceSection(Part):
+    """``[prices]``: what a core-hour and a million tokens cost."""
+
+    currency: str = Field(min_length=3, max_length=3)
+    cpu_core_hour: float = Field(ge=0)
+    prompt_million_tokens: float = Field(ge=0)
+    completion_million_tokens: float = Field(ge=0)
+
+
+class TrainingSection(Part):
+    """``[training]``: the stages in order, each ``[[training.stage]]`` with a kind and its parameters."""
+
+    stage: tuple[dict[str, Any], ...] = Field(min_length=1)
+
+
+class RecipeSettings(Part):
+    """``build.toml`` as a whole. ``nano`` is checked by training, which owns its meaning."""
+
+    build: BuildSection
+    recipe: CodeSection
+    first_traffic: TrafficSection
+    nano: Json = Field(default_factory=dict)
+    training: TrainingSection
+    rollouts: RolloutSection
+    evaluation: EvaluationSpec
+    return_traces: ReturnSection
+    prices: PriceSection
+
+
+def read_settings_of(recipe: Recipe, overrides: Mapping[str, Any] | None = None) -> RecipeSettings:
+    """``build.toml`` checked, with ``overrides`` merged over it; InputError names every wrong key."""
+    merged = _merge(recipe, overrides or {})
+    try:
+        return RecipeSettings.model_validate(merged)
+    except ValidationError as error:
+        raise InputError(_explain(f"{recipe.folder / 'build.toml'}", error)) from error
+
+
+def make_build_spec(
+    recipe: Recipe | str,
+    project: str,
+    window: DataWindow,
+    overrides: Mapping[str, Any] | None = None,
+    *,
+    build_id: str | None = None,
+) -> BuildSpec:
+    """The work order that the recipe's files describe, not yet stored.
+
+    ``overrides`` has the shape of build.toml, with ``training`` by kind and ``gate`` beside it:
+    ``{"rollouts": {"episodes": 50}, "training": {"sft": {"steps": 20}}, "gate": {"min_success": 0.5}}``.
+    Raises NotFoundError for an unknown recipe, InputError for what its files or overrides get wrong.
+    """
+    if isinstance(recipe, str):
+        recipe = load_recipe(recipe)
+    overrides = dict(overrides or {})
+    gate = {**recipe.gate, **_table(overrides.pop("gate", {}), "gate")}
+    settings = read_settings_of(recipe, overrides)
+    _require_files(recipe)
+    moment = clock.now()
+    try:
+        return BuildSpec(
+            id=build_id or f"{recipe.name}-{moment:%Y%m%d-%H%M%S}-{digest_json(moment.isoformat())[:4]}",
+            project=project,
+            created_at=moment,
+            recipe=recipe.name,
+            recipe_digest=recipe.digest,
+            base_model=settings.build.base_model,
+            window=window,
+            min_rows=settings.build.min_rows,
+            train_scenarios=settings.build.train_scenarios,
+            stages=_read_stages(recipe, settings),
+            evaluation=settings.evaluation,
+            gate=_read_gate(recipe, gate),
+            seed=settings.build.seed,
+            priority=settings.build.priority,
+            settings=settings.model_dump(mode="json"),
+        )
+    except ValidationError as error:
+        raise InputError(_explain(f"the build of recipe {recipe.name!r}", error)) from error
+
+
+def order_build(store: Store, spec: BuildSpec, *, key: str | None = None) -> Order:
+    """Keep the spec and place the order that a sensor accepts; the order's ``build`` is the spec's id."""
+    store.put(spec)
+    request: Json = {"recipe": spec.recipe, "window": spec.window.model_dump(mode="json")}
+    return place_order(store, "build", request, project=spec.project, build=spec.id, key=key or spec.id)
+
+
+def place_order(
+    store: Store,
+    kind: OrderKind,
+    request: Json,
+    *,
+    project: str,
+    build: str | None = None,
+    key: str | None = None,
+    state: OrderState = "waiting",
+) -> Order:
+    """Write an order; with a ``key`` that was used before, the order it made is returned.
+
+    Raises ConflictError where the key was used for another request.
+    """
+    now = clock.now()
+    order_id = clock.new_id("order") if key is None else f"order-{digest_json([project, kind, key])[:20]}"
+    known = store.peek(Order, order_id)
+    if known is not None:
+        if (known.request, known.build) != (request, build):
+            raise ConflictError(
+                f"the key {key!r} was used for another {kind} order ({known.id!r}: {known.request!r}). "
+                "Use a new key for a new request."
+            )
+        return known
+    order = Order(
+        id=order_id,
+        project=project,
+        created_at=now,
+        kind=kind,
+        request=request,
+        state=state,
+        build=build,
+        updated_at=now,
+    )
+    store.put(order)
+    return order
+
+
+def move_order(store: Store, order: Order, state: OrderState, reason: str | None = None) -> Order:
+    """The order in its new state, stored."""
+    moved = order.model_copy(update={"state": state, "reason": reason, "updated_at": clock.now()})
+    store.put(moved, replace=True)
+    return moved
+
+
+def _require_files(recipe: Recipe) -> None:
+    # A recipe without them cannot be built: reading raises the InputError that says so now.
+    _ = (recipe.policy, recipe.openapi)
+
+
+def _merge(recipe: Recipe, overrides: Mapping[str, Any]) -> dict[str, Any]:
+    merged = deepcopy(recipe.settings)
+    for section, values in overrides.items():
+        known = merged.get(section)
+        if not isinstance(known, dict):
+            raise InputError(
+                f"override {section!r} is no section of {recipe.folder / 'build.toml'}; "
+                f"there are: {', '.join(sorted(merged))}, and 'gate'"
+            )
+        if section == "training":
+            _merge_stages(recipe, cast("dict[str, Any]", known), _table(values, section))
+        else:
+            known.update(_table(values, section))
+    return merged
+
+
+def _merge_stages(recipe: Recipe, training: dict[str, Any], overrides: Mapping[str, Any]) -> None:
+    stages = {stage.get("kind"): stage for stage in training.get("stage", [])}
+    for kind, parameters in overrides.items():
+        if kind not in stages:
+            raise InputError(
+                f"override of training stage {kind!r}: recipe {recipe.name!r} has {', '.join(map(str, stages))}"
+            )
+        stages[kind].update(_table(parameters, f"training.{kind}"))
+
+
+def _table(value: Any, where: str) -> dict[str, Any]:
+    if not isinstance(value, Mapping):
+        raise InputError(f"override {where!r} is {value!r}, expected a table of settings")
+    return dict(cast("Mapping[str, Any]", value))
+
+
+def _read_stages(recipe: Recipe, settings: RecipeSettings) -> tuple[StageSpec, ...]:
+    stages: list[StageSpec] = []
+    for number, stage in enumerate(settings.training.stage, start=1):
+        parameters = {key: value for key, value in stage.items() if key != "kind"}
+        try:
+            stages.append(StageSpec.model_validate({"kind": stage.get("kind"), "parameters": parameters}))
+        except ValidationError as error:
+            where = f"[[training.stage]] number {number} in {recipe.folder / 'build.toml'}"
+            raise InputError(_explain(where, error)) from error
+    return tuple(stages)
+
+
+def _read_gate(recipe: Recipe, gate: dict[str, Any]) -> GateSpec:
+    try:
+        return GateSpec.model_validate(gate)
+    except ValidationError as error:
+        raise InputError(_explain(f"{recipe.folder / 'gate.toml'}", error)) from error
+
+
+def _explain(where: str, error: ValidationError) -> str:
+    told = "; ".join(
+        f"{'.'.join(map(str, item['loc'])) or 'value'}: {item['msg']}, got {item['input']!r}"[:300]
+        for item in error.errors()
+    )
+    return f"{where} is not as expected: {told}. Correct these keys."
