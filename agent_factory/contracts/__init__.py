@@ -23,6 +23,7 @@ from agent_factory.contracts.message import Message, Tool, ToolCall
 from agent_factory.contracts.model import ModelManifest, ModelStage
 from agent_factory.contracts.record import DEFAULT_PROJECT, Json, Part, Record
 from agent_factory.contracts.release import Agent, Deployment, Release, Session
+from agent_factory.contracts.reward import RewardConfig
 from agent_factory.contracts.scenario import (
     LEVELS,
     Fault,
@@ -70,6 +71,7 @@ __all__ = [
     "Release",
     "Reply",
     "ResourceSpec",
+    "RewardConfig",
     "Scenario",
     "ScenarioSet",
     "Session",
