@@ -1,0 +1,122 @@
+"""Walks JSON: learns what its keys call personal, and puts placeholders in their place.
+
+Invariant: what is replaced is a string or number under a key, or a string's content; the structure,
+booleans and nulls stay, so that the result is JSON of the same shape.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from typing import Any, cast
+
+from agent_factory.privacy.field import FieldKind, kind_of, name_part, snake
+from agent_factory.privacy.label import PLACEHOLDER, Label
+from agent_factory.privacy.pseudonym import Pseudonyms
+
+_LABELS: dict[FieldKind, Label] = {"FIRST_NAME": "PERSON", "LAST_NAME": "PERSON", "CARD_DIGITS": "CARD"}
+_MAX_DEPTH = 100
+
+
+def load_json(text: str) -> dict[str, Any] | list[Any] | None:
+    """The object or array that a text is, or None where it is prose (or nested deeper than 100 levels)."""
+    stripped = text.lstrip()
+    if not stripped.startswith(("{", "[")):
+        return None
+    try:
+        value = json.loads(text, parse_constant=_refuse)
+    except (ValueError, RecursionError):  # prose that begins with a bracket
+        return None
+    return value if _depth_within(value, _MAX_DEPTH) else None
+
+
+def write_like(text: str, value: Any) -> str:
+    """JSON in the style of ``text``: compact where that is, else with the usual blanks."""
+    compact = '": ' not in text and '", ' not in text
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":") if compact else None)
+
+
+def learn_fields(value: Any, session: Pseudonyms, parent: str) -> None:
+    """Learn every value that its key calls personal, at any depth."""
+    if isinstance(value, dict):
+        fields = cast(dict[str, Any], value)
+        _learn_full_name(fields, session)
+        for key, item, kind in _classify(fields, parent):
+            if kind == "CARD_DIGITS":
+                session.learn_card_digits(str(item))
+            elif kind is not None:
+                session.learn(_LABELS.get(kind, cast(Label, kind)), str(item))
+            else:
+                learn_fields(item, session, snake(key) if not isinstance(item, str) else parent)
+    elif isinstance(value, list):
+        for item in cast(list[Any], value):
+            learn_fields(item, session, parent)
+
+
+def replace_fields(value: Any, session: Pseudonyms, parent: str, redact: Callable[[str], str]) -> Any:
+    """The value with personal fields replaced by placeholders and every other string passed through ``redact``."""
+    if isinstance(value, str):
+        return redact(value)
+    if isinstance(value, list):
+        return [replace_fields(item, session, parent, redact) for item in cast(list[Any], value)]
+    if not isinstance(value, dict):
+        return value
+    result: dict[str, Any] = {}
+    for key, item, kind in _classify(cast(dict[str, Any], value), parent):
+        if kind is not None:
+            result[redact(key)] = session.give(_LABELS.get(kind, cast(Label, kind)), str(item))
+        else:
+            result[redact(key)] = replace_fields(item, session, snake(key), redact)
+    return result
+
+
+def reveal_fields(value: Any, session: Pseudonyms, key: str = "") -> Any:
+    """The value with placeholders replaced by what they stand for; a key for a part of a name gets that part."""
+    if isinstance(value, str):
+        return session.reveal(value, name_part(key))
+    if isinstance(value, list):
+        return [reveal_fields(item, session, key) for item in cast(list[Any], value)]
+    if isinstance(value, Mapping):
+        fields = cast(Mapping[str, Any], value)
+        return {session.reveal(name): reveal_fields(item, session, name) for name, item in fields.items()}
+    return value
+
+
+def _classify(fields: dict[str, Any], parent: str) -> list[tuple[str, Any, FieldKind | None]]:
+    keys = {key: snake(key) for key in fields}
+    forms = tuple(keys.values())
+    above = snake(parent)
+    return [
+        (key, item, kind_of(form, item, above, forms) if _may_be_personal(item) else None)
+        for (key, item), form in zip(fields.items(), keys.values(), strict=True)
+    ]
+
+
+def _may_be_personal(item: Any) -> bool:
+    if isinstance(item, str):
+        return bool(item) and not PLACEHOLDER.search(item)
+    return isinstance(item, int) and not isinstance(item, bool)
+
+
+def _learn_full_name(fields: dict[str, Any], session: Pseudonyms) -> None:
+    parts: dict[int, str] = {}
+    for key, item in fields.items():
+        part = name_part(key)
+        if part is not None and isinstance(item, str) and item and not PLACEHOLDER.search(item):
+            parts[part] = item
+    if len(parts) == 2:
+        session.learn("PERSON", f"{parts[0]} {parts[1]}", parts=(parts[0], parts[1]))
+
+
+def _depth_within(value: Any, depth: int) -> bool:
+    if depth == 0:
+        return False
+    if isinstance(value, dict):
+        return all(_depth_within(item, depth - 1) for item in cast(dict[str, Any], value).values())
+    if isinstance(value, list):
+        return all(_depth_within(item, depth - 1) for item in cast(list[Any], value))
+    return True
+
+
+def _refuse(constant: str) -> Any:
+    raise ValueError(f"{constant} is not JSON")

@@ -1,0 +1,74 @@
+"""The sorts of personal data, and when two spellings are the same value.
+
+Invariant: ``normalize`` is what decides sameness: equal normal forms get one placeholder in a trace
+and one keyed hash across traces.
+"""
+
+from __future__ import annotations
+
+import re
+from datetime import date
+from typing import Literal
+
+Label = Literal["PERSON", "EMAIL", "PHONE", "ADDRESS", "CARD", "IBAN", "IP", "SSN", "BIRTHDATE", "USER"]
+LABELS: tuple[Label, ...] = ("PERSON", "EMAIL", "PHONE", "ADDRESS", "CARD", "IBAN", "IP", "SSN", "BIRTHDATE", "USER")
+PLACEHOLDER = re.compile(rf"<({'|'.join(LABELS)})_([1-9]\d*)>")
+
+_WORD = re.compile(r"\w+")
+_POSSESSIVE = re.compile(r"['’]s$", re.IGNORECASE)
+_STREETS = {
+    "st": "street",
+    "str": "street",
+    "ave": "avenue",
+    "rd": "road",
+    "blvd": "boulevard",
+    "ln": "lane",
+    "dr": "drive",
+    "ct": "court",
+    "sq": "square",
+    "pl": "place",
+}
+_MONTH_NAMES = "jan feb mar apr may jun jul aug sep oct nov dec"
+_MONTHS = {name: number for number, name in enumerate(_MONTH_NAMES.split(), 1)}
+_NATIONAL_DIGITS = 10  # what is left of a phone number without its country's prefix, at most
+
+
+def normalize(label: Label, value: str) -> str:
+    """The form in which equal values are equal: case, blanks, punctuation and date order removed."""
+    text = value.strip()
+    if label == "PHONE":
+        return re.sub(r"\D", "", text).lstrip("0")[-_NATIONAL_DIGITS:]
+    if label in ("CARD", "IBAN", "SSN"):
+        return re.sub(r"\W", "", text).upper()
+    if label == "BIRTHDATE":
+        return _normalize_date(text)
+    if label == "PERSON":
+        return " ".join(_POSSESSIVE.sub("", text).replace(".", " ").casefold().split())
+    if label == "ADDRESS":
+        return " ".join(_STREETS.get(match.group(), match.group()) for match in _WORD.finditer(text.casefold()))
+    return text.casefold()
+
+
+def street_of(address: str) -> str | None:
+    """The normal form of an address up to its first comma, where that holds a house number and a street."""
+    street = normalize("ADDRESS", address.split(",")[0].split("\n")[0])
+    words = street.split()
+    has_number = any(word[0].isdigit() for word in words)
+    return street if has_number and len(words) > 1 else None
+
+
+def _normalize_date(text: str) -> str:
+    numbers = [int(number) for number in re.findall(r"\d+", text)]
+    month = next((m for name, m in _MONTHS.items() if re.search(rf"\b{name}", text.casefold())), None)
+    try:
+        if month is not None and len(numbers) == 2:
+            return date(max(numbers), month, min(numbers)).isoformat()
+        if len(numbers) == 3:
+            first, second, third = numbers
+            if first > 31:
+                return date(first, second, third).isoformat()
+            day, month = (first, second) if first > 12 else (second, first)
+            return date(third, month, day).isoformat()
+    except ValueError:  # no such day: then the text itself is the value
+        pass
+    return text.casefold()

@@ -1,0 +1,160 @@
+"""Replaces personal data in texts, JSON and traces by placeholders, the same for the same value.
+
+Model: what a JSON key says comes first, then what was learnt earlier in the trace, then what the
+detector sees in prose. Invariants: text that holds only placeholders stays as it is (redacting twice
+changes nothing); JSON stays JSON; identifiers of things, amounts and dates other than birth dates stay.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from agent_factory.contracts.message import Message
+from agent_factory.contracts.trace import Step, Trace
+from agent_factory.core.recipe import Recipe
+from agent_factory.core.settings import get_settings
+from agent_factory.privacy.detector import Detector, Finding, choose
+from agent_factory.privacy.document import learn_fields, load_json, replace_fields, write_like
+from agent_factory.privacy.key import read_key
+from agent_factory.privacy.label import Label, normalize
+from agent_factory.privacy.pseudonym import Pseudonyms, find_known, hash_value
+
+_KNOWN_SCORE = 0.9
+
+
+class Redactor:
+    """Redaction with the names of a recipe under one key; holds no state of a trace."""
+
+    def __init__(self, names: Iterable[str], key: bytes) -> None:
+        self._key = key
+        self.detector = Detector(names)
+
+    def open_session(self, trace: Trace | None = None) -> Pseudonyms:
+        """Empty pseudonyms for one trace, numbered above the placeholders that ``trace`` has already."""
+        session = Pseudonyms(self._key, trace.pseudonyms if trace else None)
+        if trace:
+            session.reserve(trace.model_dump_json(exclude={"tokens", "tools"}))
+        return session
+
+    def hash_of(self, label: Label, value: str) -> str:
+        """The pseudonym that ``value`` has in every trace, to look for a person without naming them."""
+        return hash_value(self._key, label, normalize(label, value))
+
+    def redact_text(self, text: str, session: Pseudonyms) -> str:
+        """Prose with every finding replaced."""
+        session.reserve(text)
+        while findings := self._findings(text, session):
+            pieces: list[str] = []
+            end = 0
+            for finding in findings:
+                pieces += [text[end : finding.start], session.give(finding.label, finding.text)]
+                end = finding.end
+            text = "".join((*pieces, text[end:]))
+        return text
+
+    def redact_json(self, value: Any, session: Pseudonyms, parent: str = "") -> Any:
+        """A JSON value with personal fields replaced; ``parent`` names what it is part of, such as a tool."""
+        learn_fields(value, session, parent)
+        return replace_fields(value, session, parent, lambda text: self.redact_any(text, session))
+
+    def redact_any(self, text: str, session: Pseudonyms, parent: str = "") -> str:
+        """A text that may be JSON: then it is walked as JSON and stays JSON."""
+        value = load_json(text)
+        if value is None:
+            return self.redact_text(text, session)
+        redacted = self.redact_json(value, session, parent)
+        return text if redacted == value else write_like(text, redacted)
+
+    def redact_message(self, message: Message, session: Pseudonyms) -> Message:
+        """A message with its content, tool arguments and (unless it names a tool) its name redacted."""
+        content = message.content and self.redact_any(message.content, session, message.name or "")
+        calls = tuple(
+            call.model_copy(update={"arguments": self.redact_json(call.arguments, session, call.name)})
+            for call in message.tool_calls
+        )
+        name = message.name
+        if name and message.role != "tool":
+            name = self.redact_text(name, session)
+        return message.model_copy(update={"content": content, "tool_calls": calls, "name": name})
+
+    def redact_trace(self, trace: Trace) -> Trace:
+        """A trace without personal data; its exact tokens are dropped if they spelled any.
+
+        Values that a field names anywhere in the trace are replaced from the first message on.
+        """
+        session = self.open_session(trace)
+        for message in trace.messages():
+            _learn_message(message, session)
+        system = trace.system and self.redact_text(trace.system, session)
+        steps = tuple(self._redact_step(step, session) for step in trace.steps)
+        closing = tuple(self.redact_message(message, session) for message in trace.closing)
+        told = {"system": system, "steps": steps, "closing": closing}
+        same = all(getattr(trace, name) == value for name, value in told.items())
+        rest = {
+            "metadata": self.redact_json(trace.metadata, session),
+            "failure": trace.failure and self.redact_text(trace.failure, session),
+            "outcome": trace.outcome and self._redact_outcome(trace, session),
+            "tokens": trace.tokens if same else None,
+        }
+        redacted = trace.model_copy(update={**told, **rest, "pseudonyms": session.hashes})
+        return trace if redacted == trace else redacted
+
+    def find(self, text: str) -> list[Finding]:
+        """Personal data in a text, as places in it; fields of JSON are found by their keys."""
+        session = Pseudonyms(self._key)
+        value = load_json(text)
+        if value is not None:
+            learn_fields(value, session, "")
+        return self._findings(text, session)
+
+    def _redact_step(self, step: Step, session: Pseudonyms) -> Step:
+        observation = tuple(self.redact_message(message, session) for message in step.observation)
+        action = self.redact_message(step.action, session)
+        error = step.error and self.redact_text(step.error, session)
+        return step.model_copy(update={"observation": observation, "action": action, "error": error})
+
+    def _redact_outcome(self, trace: Trace, session: Pseudonyms) -> Any:
+        outcome = trace.outcome
+        if outcome is None:
+            return None
+        reasons = tuple(self.redact_text(reason, session) for reason in outcome.reasons)
+        violations = tuple(self.redact_text(reason, session) for reason in outcome.policy_violations)
+        return outcome.model_copy(update={"reasons": reasons, "policy_violations": violations})
+
+    def _findings(self, text: str, session: Pseudonyms) -> list[Finding]:
+        found = list(self.detector.find(text))
+        known = [
+            Finding(item.label, start, end, text[start:end], _KNOWN_SCORE)
+            for item in session.known()
+            for start, end in find_known(item, text)
+        ]
+        return list(choose((*found, *known), text)) if known else found
+
+
+def _learn_message(message: Message, session: Pseudonyms) -> None:
+    for call in message.tool_calls:
+        learn_fields(call.arguments, session, call.name)
+    value = load_json(message.content or "")
+    if value is not None:
+        learn_fields(value, session, message.name or "")
+
+
+def open_redactor(recipe: Recipe | None = None) -> Redactor:
+    """The redactor of a recipe (of none: only patterns and fields), under this home's key."""
+    return Redactor(recipe.names if recipe else (), read_key(get_settings().home))
+
+
+def find_personal_data(text: str, names: tuple[str, ...] = ()) -> list[Finding]:
+    """What in a text (prose or JSON) is still personal; placeholders are not."""
+    return _checker(names).find(text)
+
+
+_checkers: dict[tuple[str, ...], Redactor] = {}
+
+
+def _checker(names: tuple[str, ...]) -> Redactor:
+    # Looking needs no key: nothing that it finds is hashed.
+    if names not in _checkers:
+        _checkers[names] = Redactor(names, b"")
+    return _checkers[names]
