@@ -22,6 +22,12 @@ class InputError(FactoryError):
     exit_code = 2
 
 
+class TooLargeError(InputError):
+    """More bytes than are taken at once."""
+
+    status = 413
+
+
 class NotFoundError(FactoryError):
     """A name that nothing answers to."""
 

@@ -1,0 +1,83 @@
+"""What every endpoint works with: the store, the artifacts, the sessions, and the caller's project.
+
+Invariant: a record of another project is not found, whatever its id.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Annotated
+
+from fastapi import Depends, Header, Request
+
+from agent_factory.contracts.record import Name, RecordT
+from agent_factory.core.artifact import Artifacts
+from agent_factory.core.error import NotFoundError
+from agent_factory.core.settings import Settings
+from agent_factory.core.store import Store
+
+if TYPE_CHECKING:
+    from agent_factory.runtime.session import SessionManager
+
+
+@dataclass
+class SessionRoom:
+    """The session manager, made when the first session asks for it: models load lazily."""
+
+    store: Store
+    artifacts: Artifacts
+    _manager: SessionManager | None = None
+    _lock: asyncio.Lock = field(default_factory=asyncio.Lock)
+
+    async def manager(self) -> SessionManager:
+        """The one manager of this process."""
+        async with self._lock:
+            if self._manager is None:
+                from agent_factory.runtime.session import SessionManager
+
+                self._manager = await asyncio.to_thread(SessionManager, self.store, self.artifacts)
+            return self._manager
+
+    async def close(self) -> None:
+        """Give back the models that the manager holds."""
+        if self._manager is not None:
+            await self._manager.close()
+
+
+@dataclass(frozen=True)
+class Context:
+    """One request's view of the factory."""
+
+    settings: Settings
+    store: Store
+    artifacts: Artifacts
+    sessions: SessionRoom
+    project: str
+
+    def get(self, kind: type[RecordT], record_id: str) -> RecordT:
+        """The record of the caller's project, or NotFoundError."""
+        found = self.store.get(kind, record_id)
+        if found.project != self.project:
+            raise NotFoundError(f"there is no {kind.__name__} {record_id!r} in project {self.project!r}")
+        return found
+
+
+def get_context(
+    request: Request,
+    x_project: Annotated[Name | None, Header(description="The project (tenant); the server's own by default.")] = None,
+) -> Context:
+    """The context of the request's project."""
+    context: Context = request.app.state.context
+    return replace(context, project=x_project) if x_project else context
+
+
+Ctx = Annotated[Context, Depends(get_context)]
+Key = Annotated[
+    str | None,
+    Header(
+        alias="Idempotency-Key",
+        max_length=200,
+        description="The same key with the same body makes one thing, however often it is sent.",
+    ),
+]

@@ -1,0 +1,94 @@
+"""Data: events come in, labels are given."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from fastapi import APIRouter, Request
+from fastapi.concurrency import run_in_threadpool
+from pydantic import BaseModel, Field
+
+from agent_factory.api.context import Ctx, Key
+from agent_factory.api.delivery import once
+from agent_factory.api.error import tell
+from agent_factory.api.inbox import Inbox, read_batches, read_events
+from agent_factory.contracts.record import Name, Share
+from agent_factory.contracts.trace import Feedback
+from agent_factory.core import clock
+from agent_factory.core.error import InputError, NotFoundError
+from agent_factory.core.tracelog import Receipt, TraceLog
+from agent_factory.data.ingest import take_events
+
+router = APIRouter(tags=["data"])
+
+_EVENT = {"type": "object", "description": "A Trace (see the schema Trace of contracts)"}
+_EVENTS_BODY = {
+    "requestBody": {
+        "required": True,
+        "content": {
+            "application/json": {"schema": {"oneOf": [_EVENT, {"type": "array", "items": _EVENT}]}},
+            "application/x-ndjson": {"schema": {"type": "string", "description": "one JSON object a line"}},
+        },
+    }
+}
+
+
+@router.post(
+    "/data/events", summary="Take traces in", responses=tell(409, 413, 422, 429, 507), openapi_extra=_EVENTS_BODY
+)
+async def take_in(request: Request, context: Ctx) -> Receipt:
+    """Keep traces; the answer comes when they are durable. The same id and content again is a duplicate.
+
+    A JSON body is kept whole or not at all; an NDJSON stream batch by batch, and where a line is
+    refused, the batches before it are kept: mend the line and send all of it again.
+    """
+    inbox: Inbox = request.app.state.inbox
+    kind = request.headers.get("content-type", "application/json").partition(";")[0].strip().lower()
+    if kind == "application/x-ndjson":
+        return await _take_stream(request, context, inbox)
+    if kind != "application/json":
+        raise InputError(f"the content type is {kind!r}, expected 'application/json' or 'application/x-ndjson'")
+    with inbox.admit(int(request.headers.get("content-length", 0))):
+        body = await request.body()
+        events = await run_in_threadpool(read_events, body)
+        return await run_in_threadpool(take_events, context.store, events, context.project)
+
+
+async def _take_stream(request: Request, context: Ctx, inbox: Inbox) -> Receipt:
+    accepted = duplicates = 0
+    async for first, size, batch in read_batches(request.stream()):
+        with inbox.admit(size):
+            try:
+                receipt = await run_in_threadpool(take_events, context.store, batch, context.project)
+            except InputError as error:
+                raise InputError(f"in the lines from {first} to {first + len(batch) - 1}: {error}") from error
+        accepted += receipt.accepted
+        duplicates += receipt.duplicates
+    return Receipt(accepted=accepted, duplicates=duplicates)
+
+
+class LabelRequest(BaseModel):
+    """A judgement of a trace: 0 bad to 1 good."""
+
+    trace_id: Name
+    score: Share
+    labeler: str = Field(min_length=1, max_length=200)
+    kind: Literal["person", "rule", "model"] = "person"
+    comment: str | None = Field(default=None, max_length=4000)
+
+
+@router.post("/data/label", status_code=201, summary="Label a trace", responses=tell(404, 409, 422, 429))
+def label_trace(body: LabelRequest, context: Ctx, key: Key = None) -> Feedback:
+    """The label as kept; 404 where no such trace has come in."""
+    trace = TraceLog(context.store).get(body.trace_id)
+    if trace is None or trace.project != context.project:
+        raise NotFoundError(f"there is no trace {body.trace_id!r} in project {context.project!r}")
+
+    def make() -> Feedback:
+        feedback = Feedback(
+            id=clock.new_id("label"), project=context.project, created_at=clock.now(), **body.model_dump()
+        )
+        context.store.put(feedback)
+        return feedback
+
+    return once(context, key, "/data/label", body.model_dump(mode="json"), Feedback, make)

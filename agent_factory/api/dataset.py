@@ -1,0 +1,121 @@
+"""Datasets made to order: for a build by its data assets, or from free days by this process.
+
+Invariant: an order that this process began and did not finish is begun again when it starts.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from datetime import date
+from typing import Self
+
+from fastapi import APIRouter, Response
+from pydantic import BaseModel, Field, model_validator
+
+from agent_factory.api.context import Context, Ctx, Key
+from agent_factory.api.error import tell
+from agent_factory.api.order import OrderReply, accept
+from agent_factory.contracts.build import BuildSpec, DataWindow, Order
+from agent_factory.contracts.dataset import DatasetKind, DatasetManifest
+from agent_factory.contracts.record import Name
+from agent_factory.core.error import FactoryError
+from agent_factory.core.order import move_order, place_order
+
+_log = logging.getLogger(__name__)
+router = APIRouter(tags=["data"])
+
+
+class DatasetRequest(BaseModel):
+    """A dataset of a ``build``, or of the days from ``first_day`` to ``last_day``."""
+
+    kind: DatasetKind
+    build: Name | None = None
+    first_day: date | None = None
+    last_day: date | None = None
+    recipe: Name | None = None
+    min_score: float = Field(default=1.0, ge=0, le=1)
+    seed: int = Field(default=0, ge=0)
+
+    @model_validator(mode="after")
+    def _check_source(self) -> Self:
+        days = self.first_day is not None and self.last_day is not None
+        if (self.build is None) == (not days):
+            raise ValueError("give either a build, or first_day and last_day")
+        if self.build is None and self.kind == "eval":
+            raise ValueError("an eval dataset belongs to a build's scenarios: give a build")
+        return self
+
+    def days(self) -> list[str]:
+        """The days asked for; empty for a build's dataset."""
+        if self.first_day is None or self.last_day is None:
+            return []
+        return DataWindow(first_day=self.first_day, last_day=self.last_day).days()
+
+
+@router.post("/datasets/create", status_code=202, summary="Order a dataset", responses=tell(404, 409, 422))
+def create_dataset(body: DatasetRequest, response: Response, context: Ctx, key: Key = None) -> OrderReply:
+    """The order; when it is done, its ``reason`` names the dataset."""
+    request = body.model_dump(mode="json")
+    if body.build is not None:
+        build = context.get(BuildSpec, body.build)
+        order = place_order(context.store, "dataset", request, project=context.project, build=build.id, key=key)
+        return accept(response, order)
+    body.days()
+    # Accepted from the start, so that no sensor takes it: it has no build.
+    order = place_order(context.store, "dataset", request, project=context.project, key=key, state="accepted")
+    _begin(context, order)
+    return accept(response, order)
+
+
+@router.get("/datasets/{dataset_id}", summary="A dataset's manifest", responses=tell(404, 422))
+def show_dataset(dataset_id: str, context: Ctx) -> DatasetManifest:
+    """Kind, rows, digest and where the file is."""
+    return context.get(DatasetManifest, dataset_id)
+
+
+def resume_orders(context: Context) -> None:
+    """Begin again what was left unfinished when the process ended."""
+    for order in context.store.find(Order, state="accepted"):
+        if order.kind == "dataset" and order.build is None:
+            _begin(context, order)
+
+
+_working: set[str] = set()
+_lock = threading.Lock()
+
+
+def _begin(context: Context, order: Order) -> None:
+    with _lock:
+        if order.state != "accepted" or order.id in _working:
+            return
+        _working.add(order.id)
+    threading.Thread(target=_work, args=(context, order), name=f"dataset {order.id}", daemon=True).start()
+
+
+def _work(context: Context, order: Order) -> None:
+    try:
+        manifest = _make(context, order)
+        move_order(context.store, order, "done", f"dataset {manifest.id}")
+    except FactoryError as error:
+        move_order(context.store, order, "failed", str(error))
+    except Exception as error:
+        _log.exception("dataset order %s failed", order.id)
+        move_order(context.store, order, "failed", f"{type(error).__name__}: {error}")
+    finally:
+        with _lock:
+            _working.discard(order.id)
+
+
+def _make(context: Context, order: Order) -> DatasetManifest:
+    from agent_factory.data.dataset import DatasetQuery, build_dataset
+
+    body = DatasetRequest.model_validate(order.request)
+    query = DatasetQuery(
+        days=tuple(body.days()),
+        recipe=body.recipe,
+        project=order.project,
+        min_score=body.min_score,
+        seed=body.seed,
+    )
+    return build_dataset(context.store, context.artifacts, body.kind, query)

@@ -1,0 +1,117 @@
+"""Environment: scenarios are made and proved, episodes are run and read."""
+
+from __future__ import annotations
+
+from itertools import islice
+from typing import Annotated
+
+from fastapi import APIRouter, Query, Response
+from pydantic import BaseModel, Field
+
+from agent_factory.api.context import Context, Ctx, Key
+from agent_factory.api.delivery import once
+from agent_factory.api.error import tell
+from agent_factory.api.order import OrderReply, accept
+from agent_factory.contracts.build import BuildSpec, Order, OrderState
+from agent_factory.contracts.record import Name
+from agent_factory.contracts.scenario import ScenarioSet, Split
+from agent_factory.contracts.trace import Trace
+from agent_factory.core import clock
+from agent_factory.core.error import ConflictError
+from agent_factory.core.order import place_order
+from agent_factory.core.recipe import load_recipe
+
+router = APIRouter(prefix="/env", tags=["environment"])
+
+
+class ScenarioRequest(BaseModel):
+    """How many scenarios of a recipe, from which seed."""
+
+    recipe: Name
+    count: int = Field(ge=5, le=5000)
+    seed: int = Field(default=0, ge=0)
+    build: Name | None = None
+
+
+class RunRequest(BaseModel):
+    """Episodes of a build's model on its training scenarios."""
+
+    build: Name
+
+
+class RunPage(BaseModel):
+    """A part of a run's traces; ``next_offset`` is None on the last page."""
+
+    run: str
+    state: OrderState
+    offset: int
+    next_offset: int | None
+    traces: list[Trace]
+
+
+@router.post("/scenarios", status_code=201, summary="Make training scenarios", responses=tell(404, 409, 422, 429))
+def make_scenarios(body: ScenarioRequest, context: Ctx, key: Key = None) -> ScenarioSet:
+    """A set of which each scenario was solved by its reference solution, and not by doing nothing."""
+    return make_set(body, context, key, "train", "/env/scenarios")
+
+
+def make_set(body: ScenarioRequest, context: Context, key: str | None, split: Split, path: str) -> ScenarioSet:
+    """A scenario set of that split, made in this request."""
+    from agent_factory.environment.scenario import make_scenario_set
+
+    recipe = load_recipe(body.recipe, context.settings.recipes)
+
+    def make() -> ScenarioSet:
+        return make_scenario_set(
+            context.store,
+            context.artifacts,
+            recipe,
+            set_id=clock.new_id(f"{body.recipe}-{split}"),
+            build=body.build,
+            split=split,
+            count=body.count,
+            seed=body.seed,
+        )
+
+    return once(context, key, path, body.model_dump(mode="json"), ScenarioSet, make)
+
+
+@router.post("/run", status_code=202, summary="Order a rollout", responses=tell(404, 409, 422))
+def order_run(body: RunRequest, response: Response, context: Ctx, key: Key = None) -> OrderReply:
+    """The order of the build's rollouts; read its traces at ``status_url``."""
+    build = context.get(BuildSpec, body.build)
+    request = body.model_dump(mode="json")
+    order = place_order(context.store, "rollout", request, project=context.project, build=build.id, key=key)
+    return accept(response, order, f"/env/run/{order.id}/trace")
+
+
+@router.get("/run/{run_id}/trace", summary="Traces of a run", responses=tell(404, 409, 422))
+def show_traces(
+    run_id: str,
+    context: Ctx,
+    offset: Annotated[int, Query(ge=0)] = 0,
+    limit: Annotated[int, Query(ge=1, le=500)] = 50,
+) -> RunPage:
+    """A page of the run's traces; empty while it has not ended."""
+    order = context.get(Order, run_id)
+    if order.kind != "rollout" or order.build is None:
+        raise ConflictError(f"order {run_id!r} is of kind {order.kind!r}, expected a 'rollout' order")
+    paths = rollout_paths(context, order.build)
+    found = (trace for path in paths for trace in context.artifacts.read_traces(path))
+    traces = list(islice(found, offset, offset + limit + 1))
+    more = len(traces) > limit
+    return RunPage(
+        run=order.id,
+        state=order.state,
+        offset=offset,
+        next_offset=offset + limit if more else None,
+        traces=traces[:limit],
+    )
+
+
+def rollout_paths(context: Context, build: str) -> list[str]:
+    """The rollout files of a build, in name order."""
+    root = f"{context.artifacts.root}/"
+    folder = context.artifacts.locate(f"builds/{build}/rollouts")
+    found = sorted(str(path) for path in context.artifacts.files.glob(f"{folder}/*.parquet"))
+    return [path.removeprefix(root) for path in found]

@@ -1,0 +1,35 @@
+"""Orders: what was asked for and takes long, and how far it has come."""
+
+from __future__ import annotations
+
+from fastapi import APIRouter, Response
+from pydantic import BaseModel
+
+from agent_factory.api.context import Ctx
+from agent_factory.api.error import tell
+from agent_factory.contracts.build import Order, OrderKind, OrderState
+
+router = APIRouter(tags=["orders"])
+
+
+class OrderReply(BaseModel):
+    """An accepted order: ask ``status_url`` how far it is."""
+
+    id: str
+    kind: OrderKind
+    state: OrderState
+    build: str | None
+    status_url: str
+
+
+@router.get("/orders/{order_id}", summary="An order and its state", responses=tell(404, 422))
+def show_order(order_id: str, context: Ctx) -> Order:
+    """The order with its state, and the reason where it was refused or failed."""
+    return context.get(Order, order_id)
+
+
+def accept(response: Response, order: Order, status_url: str | None = None) -> OrderReply:
+    """The 202 answer of an order, with its ``Location``."""
+    url = status_url or f"/orders/{order.id}"
+    response.headers["Location"] = url
+    return OrderReply(id=order.id, kind=order.kind, state=order.state, build=order.build, status_url=url)

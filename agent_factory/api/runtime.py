@@ -1,0 +1,129 @@
+"""Runtime: what passed is promoted, agents are made and talked to."""
+
+from __future__ import annotations
+
+from fastapi import APIRouter, Response
+from pydantic import BaseModel, Field
+
+from agent_factory.api.context import Ctx, Key
+from agent_factory.api.error import tell
+from agent_factory.api.evaluation import require_pass
+from agent_factory.api.order import OrderReply, accept
+from agent_factory.contracts.build import BuildSpec
+from agent_factory.contracts.record import Json, Name
+from agent_factory.contracts.release import Agent, Deployment, Session
+from agent_factory.core import clock
+from agent_factory.core.error import ConflictError, NotFoundError
+from agent_factory.core.order import place_order
+from agent_factory.core.recipe import load_recipe
+from agent_factory.runtime.session import StepReply
+
+router = APIRouter(tags=["runtime"])
+
+
+class PromoteRequest(BaseModel):
+    """The build to release and deploy to its recipe's agent."""
+
+    build: Name
+
+
+class AgentRequest(BaseModel):
+    """A service: the recipe whose releases it serves, and the bounds of its sessions."""
+
+    id: Name
+    recipe: Name
+    max_steps: int = Field(default=12, ge=1, le=100)
+    step_timeout_seconds: float = Field(default=30.0, gt=0, le=600)
+
+
+class AgentView(BaseModel):
+    """An agent and what serves it now, if anything."""
+
+    agent: Agent
+    deployment: Deployment | None
+
+
+class DeployRequest(BaseModel):
+    """The build whose release is to serve the agent."""
+
+    build: Name
+
+
+class SessionRequest(BaseModel):
+    """Who talks: an application's own name for its user, or nobody in particular."""
+
+    user: str | None = Field(default=None, max_length=200)
+
+
+class StepRequest(BaseModel):
+    """What the user says."""
+
+    message: str = Field(min_length=1, max_length=8000)
+
+
+@router.post("/models/promote", status_code=202, summary="Release a build that passed", responses=tell(404, 409, 422))
+def promote(body: PromoteRequest, response: Response, context: Ctx, key: Key = None) -> OrderReply:
+    """The order of the promotion; 409 with the gate's reasons for a build without a PASS."""
+    return _order_promotion(body.build, None, response, context, key)
+
+
+@router.post("/agents", status_code=201, summary="Make an agent", responses=tell(404, 409, 422, 429))
+def create_agent(body: AgentRequest, context: Ctx) -> Agent:
+    """The agent; made once, however often it is sent, and 409 for another one of that id."""
+    load_recipe(body.recipe, context.settings.recipes)
+    agent = Agent(project=context.project, created_at=clock.now(), **body.model_dump())
+    context.store.put(agent)
+    return context.store.get(Agent, agent.id)
+
+
+@router.get("/agents/{agent_id}", summary="An agent and what serves it", responses=tell(404, 422))
+def show_agent(agent_id: str, context: Ctx) -> AgentView:
+    """The agent with its serving deployment."""
+    from agent_factory.runtime.promotion import serving
+
+    agent = context.get(Agent, agent_id)
+    return AgentView(agent=agent, deployment=serving(context.store, agent.id))
+
+
+@router.post("/agents/{agent_id}/deploy", status_code=202, summary="Deploy a build", responses=tell(404, 409, 422))
+def deploy(agent_id: str, body: DeployRequest, response: Response, context: Ctx, key: Key = None) -> OrderReply:
+    """The order of the deployment; 409 with the gate's reasons for a build without a PASS."""
+    agent = context.get(Agent, agent_id)
+    build = context.get(BuildSpec, body.build)
+    if build.recipe != agent.recipe:
+        raise ConflictError(
+            f"agent {agent_id!r} serves recipe {agent.recipe!r}; build {build.id!r} is {build.recipe!r}"
+        )
+    return _order_promotion(build.id, agent.id, response, context, key)
+
+
+@router.post(
+    "/agents/{agent_id}/sessions", status_code=201, summary="Open a session", responses=tell(404, 409, 422, 429)
+)
+async def open_session(agent_id: str, body: SessionRequest, context: Ctx) -> Session:
+    """A session with what serves the agent; 409 where nothing does."""
+    context.get(Agent, agent_id)
+    manager = await context.sessions.manager()
+    return await manager.open(agent_id, body.user)
+
+
+@router.post(
+    "/agents/{agent_id}/sessions/{session_id}/step",
+    summary="Say something",
+    responses=tell(404, 409, 422, 429, 502, 504, 507),
+)
+async def take_step(agent_id: str, session_id: str, body: StepRequest, context: Ctx, key: Key = None) -> StepReply:
+    """The agent's answer; every step that led to it is durable before it is given."""
+    session = context.get(Session, session_id)
+    if session.agent != agent_id:
+        raise NotFoundError(f"agent {agent_id!r} has no session {session_id!r}")
+    manager = await context.sessions.manager()
+    return await manager.step(session_id, body.message, key)
+
+
+def _order_promotion(build_id: str, agent: str | None, response: Response, context: Ctx, key: str | None) -> OrderReply:
+    build = context.get(BuildSpec, build_id)
+    require_pass(context.store, build.id)
+    request: Json = {"build": build.id, "agent": agent}
+    order = place_order(context.store, "promotion", request, project=context.project, build=build.id, key=key)
+    return accept(response, order)
