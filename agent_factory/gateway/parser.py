@@ -1,0 +1,51 @@
+"""What a model wrote, read as a message: Hermes tool calls (``<tool_call>{"name": …, "arguments": …}</tool_call>``).
+
+Invariant: text that announces a call and holds none stays as it was and is marked "malformed";
+nothing is guessed or mended.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Literal
+
+from agent_factory.contracts.message import Message, ToolCall
+
+FinishReason = Literal["stop", "length", "tool_calls", "malformed"]
+
+_CALL = re.compile(r"<tool_call>(.*?)</tool_call>", re.DOTALL)
+_MARK = re.compile(r"</?tool_call>")
+
+
+def parse_completion(text: str, *, ended: bool, turn: int) -> tuple[Message, FinishReason]:
+    """The assistant's message and why it ended.
+
+    ``ended`` is False where the length limit cut the text off; ``turn`` makes the ids of calls
+    unique within the conversation.
+    """
+    if not ended:
+        return Message(role="assistant", content=text), "length"
+    if not _MARK.search(text):
+        return Message(role="assistant", content=text), "stop"
+    bodies = _CALL.findall(text)
+    calls = [read_call(body, f"call_{turn}_{number}") for number, body in enumerate(bodies)]
+    rest = _CALL.sub("", text)
+    found = [call for call in calls if call is not None]
+    if not found or len(found) != len(calls) or _MARK.search(rest):
+        return Message(role="assistant", content=text), "malformed"
+    return Message(role="assistant", content=rest.strip() or None, tool_calls=tuple(found)), "tool_calls"
+
+
+def read_call(body: str, call_id: str) -> ToolCall | None:
+    """The call in ``body``, or None if it is not an object with a name and an object of arguments."""
+    try:
+        found = json.loads(body)
+    except ValueError:
+        return None
+    if not isinstance(found, dict) or set(found) != {"name", "arguments"}:
+        return None
+    name, arguments = found["name"], found["arguments"]
+    if not isinstance(name, str) or not name or not isinstance(arguments, dict):
+        return None
+    return ToolCall(id=call_id, name=name, arguments=arguments)
