@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from agent_factory.privacy.label import PLACEHOLDER, Label
 
 if TYPE_CHECKING:
-    from presidio_analyzer import AnalyzerEngine
+    from agent_factory.privacy.presidio import AnalyzerEngine
 
 SCORE_THRESHOLD = 0.35
 ENTITY_LABELS: dict[str, Label] = {
@@ -107,10 +107,8 @@ def choose(found: Iterable[Finding], text: str) -> tuple[Finding, ...]:
 
 def make_engine(names: Iterable[str]) -> AnalyzerEngine:
     """Presidio's analyzer with our recognizers; context words must match as whole words."""
-    from presidio_analyzer import AnalyzerEngine, RecognizerRegistry
-    from presidio_analyzer.context_aware_enhancers import LemmaContextAwareEnhancer
-
     from agent_factory.privacy.language import PlainNlpEngine
+    from agent_factory.privacy.presidio import AnalyzerEngine, LemmaContextAwareEnhancer, RecognizerRegistry
     from agent_factory.privacy.recognizer import make_recognizers
 
     return AnalyzerEngine(

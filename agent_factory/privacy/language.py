@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from presidio_analyzer.nlp_engine import NlpArtifacts, NlpEngine
+from agent_factory.privacy.presidio import NlpArtifacts, NlpEngine
 
 _TOKEN = re.compile(r"\w+|[^\w\s]")
 

@@ -11,9 +11,18 @@ from typing import Any
 
 import phonenumbers
 import regex
-from presidio_analyzer import LocalRecognizer, Pattern, PatternRecognizer, RecognizerResult
-from presidio_analyzer.predefined_recognizers import EmailRecognizer
 
+from agent_factory.privacy.presidio import (
+    CreditCardRecognizer,
+    EmailRecognizer,
+    IbanRecognizer,
+    IpRecognizer,
+    LocalRecognizer,
+    Pattern,
+    PatternRecognizer,
+    RecognizerResult,
+    UsSsnRecognizer,
+)
 from agent_factory.privacy.word import is_ordinary, reads_as_name
 
 SURE, LIKELY, WEAK, SHAPE_ONLY = 0.9, 0.5, 0.2, 0.05
@@ -201,13 +210,6 @@ def _may_join(text: str, before: tuple[int, int], start: int) -> bool:
 
 def make_recognizers(names: Iterable[str]) -> list[Any]:
     """Every recognizer that redaction uses, in a list for Presidio's registry."""
-    from presidio_analyzer.predefined_recognizers import (
-        CreditCardRecognizer,
-        IbanRecognizer,
-        IpRecognizer,
-        UsSsnRecognizer,
-    )
-
     own = [EmailAddress(), PhoneNumber(), _number_and_street(), _birth_date(), _card_ending(), _user_name()]
     stock = [CreditCardRecognizer(), IbanRecognizer(), IpRecognizer(), UsSsnRecognizer()]
     return [*own, *stock, _introduced_name(), NameList(names)]
