@@ -47,7 +47,9 @@ class GateSpec(Part):
     ``min_success`` is compared with the lower end of the 95 % interval; ``min_level_success`` and
     ``min_tool_call_success`` with the measured share; ``max_policy_violation`` with the share of
     episodes. ``max_loss_to_champion`` is how far, in share of scenarios solved, the candidate may
-    fall below the model that serves, over the upper end of the paired 95 % interval.
+    fall below the model that serves, at the worse end of the paired 95 % interval; it asks nothing
+    while no model serves. ``max_left_out`` is the share of episodes that may end by a fault that is
+    not the agent's before the rest is too few to judge by.
     """
 
     min_success: float = Field(ge=0, le=1)
@@ -55,6 +57,7 @@ class GateSpec(Part):
     min_tool_call_success: float | None = Field(default=None, ge=0, le=1)
     max_policy_violation: float | None = Field(default=None, ge=0, le=1)
     max_loss_to_champion: float | None = Field(default=None, ge=0, le=1)
+    max_left_out: float = Field(default=0.05, ge=0, le=1)
 
 
 class EvaluationSpec(Part):

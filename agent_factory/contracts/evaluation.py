@@ -24,7 +24,11 @@ class Measure(Part):
 
 
 class ModelScore(Part):
-    """One model on the task set. ``tokens_per_solved`` and ``cost_per_solved`` are None if none was solved."""
+    """One model on the task set. ``tokens_per_solved`` and ``cost_per_solved`` are None if none was solved.
+
+    ``episodes`` were counted; ``left_out`` more ended by a fault that was not the agent's.
+    ``seconds`` is the mean time of an episode's model calls, None where no engine measured it.
+    """
 
     model: Name
     stage: str
@@ -36,7 +40,8 @@ class ModelScore(Part):
     tokens_per_solved: float | None
     cost_per_solved: float | None
     episodes: Count
-    seconds: float
+    left_out: Count = 0
+    seconds: float | None
 
 
 class Comparison(Part):
