@@ -1,0 +1,197 @@
+"""The loop of an agent: the user speaks, the model acts, tools answer, until the model answers in words.
+
+One ``Conversation`` is one episode or one session. Rollouts, evaluations and live sessions all run
+this loop, so that what is trained is what is served. Invariants: the model reads and writes shielded
+text, tools and the user get real values; a step is handed to ``on_step`` before anything follows it;
+every wait has a deadline.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable, Sequence
+from datetime import datetime
+from typing import Any, Literal, NamedTuple
+
+from agent_factory.agent.shielding import NoShield, ShieldLike
+from agent_factory.agent.token import TokenKeeper
+from agent_factory.agent.toolbox import Toolbox, ToolResult
+from agent_factory.contracts.message import Message, Tool, ToolCall
+from agent_factory.contracts.record import Part
+from agent_factory.contracts.trace import Source, Step, Trace
+from agent_factory.core import clock
+from agent_factory.gateway.chat import ChatRequest, ChatResult, Engine, Sampling
+
+Fault = Literal["agent", "engine"]
+OnStep = Callable[[Step], Awaitable[None]]
+
+
+class Limits(Part):
+    """How long things may take. ``max_steps`` and ``episode_seconds`` hold for one turn of the user's."""
+
+    max_steps: int = 12
+    step_seconds: float = 60.0
+    tool_seconds: float = 10.0
+    episode_seconds: float = 180.0
+
+
+class Turn(NamedTuple):
+    """What became of one message of the user's: the answer, or ``failure`` with whose ``fault`` it was.
+
+    ``answer`` is revealed. A fault of the ``agent`` (a step limit, a broken tool call, an answer cut
+    off) is a failed task; a fault of the ``engine`` says nothing about the agent.
+    """
+
+    answer: str | None
+    steps: tuple[Step, ...]
+    failure: str | None = None
+    fault: Fault | None = None
+
+
+class CallRecord(NamedTuple):
+    """A tool call with its real arguments, and its result."""
+
+    call: ToolCall
+    result: ToolResult
+
+
+class _HaltError(Exception):
+    """Ends a turn; the cause and whose fault it is."""
+
+    def __init__(self, cause: str, fault: Fault) -> None:
+        super().__init__(cause)
+        self.fault: Fault = fault
+
+
+class Conversation:
+    """A conversation with an agent; ``history`` is what was said before, as the model saw it."""
+
+    def __init__(
+        self,
+        engine: Engine,
+        toolbox: Toolbox,
+        model: str,
+        system: str | None,
+        tools: Sequence[Tool],
+        sampling: Sampling,
+        limits: Limits,
+        shield: ShieldLike | None = None,
+        on_step: OnStep | None = None,
+        history: Sequence[Message] = (),
+    ) -> None:
+        self._engine, self._toolbox, self._model = engine, toolbox, model
+        self._system, self._tools = system, tuple(tools)
+        self._sampling, self._limits = sampling, limits
+        self._shield: ShieldLike = shield or NoShield()
+        self._on_step = on_step
+        self._messages: list[Message] = list(history)
+        self._acted = len(self._messages)
+        self._tokens = TokenKeeper()
+        self.started_at = clock.now()
+        self.steps: list[Step] = []
+        self.calls: list[CallRecord] = []
+
+    async def turn(self, user_text: str) -> Turn:
+        """Hand the user's message to the agent and see it through to an answer or a failure."""
+        first = len(self.steps)
+        self._messages.append(self._shield.hide_message(Message(role="user", content=user_text)))
+        ends_at = time.monotonic() + self._limits.episode_seconds
+        try:
+            for _ in range(self._limits.max_steps):
+                answer = await self._step(ends_at)
+                if answer is not None:
+                    return Turn(self._shield.reveal_text(answer), tuple(self.steps[first:]))
+            raise _HaltError(f"step limit: no answer after {self._limits.max_steps} steps", "agent")
+        except _HaltError as halt:
+            return Turn(None, tuple(self.steps[first:]), str(halt), halt.fault)
+
+    async def _step(self, ends_at: float) -> str | None:
+        """One action of the model and what comes of it; the answer if it is one."""
+        result = await self._ask(ends_at)
+        observation = tuple(self._messages[self._acted :])
+        self._messages.append(result.message)
+        self._acted = len(self._messages)
+        self._tokens.keep(result, self._acted)
+        broken = _find_broken(result)
+        errors = [broken] if broken else await self._call_tools(result.message.tool_calls, ends_at)
+        step = Step(
+            index=len(self.steps),
+            observation=observation,
+            action=result.message,
+            usage=result.usage,
+            latency_seconds=result.latency_seconds,
+            error="; ".join(errors) or None,
+        )
+        self.steps.append(step)
+        if self._on_step is not None:
+            await self._on_step(step)
+        if broken:
+            raise _HaltError(broken, "agent")
+        return None if result.message.tool_calls else (result.message.content or "")
+
+    async def _ask(self, ends_at: float) -> ChatResult:
+        seconds = min(self._limits.step_seconds, ends_at - time.monotonic())
+        if seconds <= 0:
+            raise _HaltError(f"deadline: no answer within {self._limits.episode_seconds:g} s", "engine")
+        request = ChatRequest(
+            model=self._model,
+            system=self._system,
+            messages=tuple(self._messages),
+            tools=self._tools,
+            sampling=self._sampling,
+            context=self._tokens.context,
+        )
+        try:
+            async with asyncio.timeout(seconds):
+                return await self._engine.chat(request, deadline_seconds=seconds)
+        except TimeoutError as error:
+            raise _HaltError(f"deadline: the model gave no answer within {seconds:.1f} s", "engine") from error
+        except Exception as error:  # the border to the engine: whatever it is, it costs this turn and no more
+            raise _HaltError(f"engine: {type(error).__name__}: {error}", "engine") from error
+
+    async def _call_tools(self, calls: Sequence[ToolCall], ends_at: float) -> list[str]:
+        errors: list[str] = []
+        for call in calls:
+            real = call.model_copy(update={"arguments": self._shield.reveal_json(call.arguments)})
+            seconds = min(self._limits.tool_seconds, max(0.001, ends_at - time.monotonic()))
+            result = await self._toolbox.call(real, seconds)
+            self.calls.append(CallRecord(real, result))
+            content = self._shield.hide_json_text(result.message.content or "", call.name)
+            self._messages.append(result.message.model_copy(update={"content": content}))
+            if result.error is not None:
+                errors.append(self._shield.hide_text(result.error))
+        return errors
+
+    def to_trace(
+        self,
+        trace_id: str,
+        source: Source,
+        *,
+        created_at: datetime | None = None,
+        started_at: datetime | None = None,
+        **fields: Any,
+    ) -> Trace:
+        """The conversation so far as a trace; ``fields`` are other fields of ``Trace`` (outcome, failure, …)."""
+        return Trace(
+            id=trace_id,
+            source=source,
+            created_at=created_at or clock.now(),
+            started_at=started_at or self.started_at,
+            model=self._model,
+            system=self._system,
+            tools=self._tools,
+            steps=tuple(self.steps),
+            closing=tuple(self._messages[self._acted :]),
+            tokens=self._tokens.to_trace(),
+            pseudonyms=dict(self._shield.pseudonyms),
+            **fields,
+        )
+
+
+def _find_broken(result: ChatResult) -> str | None:
+    if result.finish_reason == "length":
+        return f"length: the action was cut off after {result.usage.completion_tokens} tokens"
+    if result.finish_reason == "malformed":
+        return "malformed: the action announces a tool call and is none"
+    return None

@@ -1,0 +1,116 @@
+"""Tool calls over HTTP: to a simulator inside this process, or to a live service.
+
+Invariant: whatever goes wrong with a call (no such tool, arguments that do not fit, a time-out, an
+HTTP error) comes back as a tool message that says so; a call never raises and never outlives its
+deadline.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import httpx
+
+from agent_factory.agent.openapi import OpenApiTools, Operation
+from agent_factory.contracts.message import Message, ToolCall
+
+if TYPE_CHECKING:
+    pass
+
+_MAX_RESULT = 20_000
+
+
+@dataclass(frozen=True)
+class ToolResult:
+    """The tool's message; ``error`` names what failed, and then ``ok`` is False."""
+
+    message: Message
+    error: str | None
+
+    @property
+    def ok(self) -> bool:
+        """Whether the service answered with success."""
+        return self.error is None
+
+
+class Toolbox:
+    """The tools of a document, called through one HTTP client with the same headers on every call."""
+
+    def __init__(
+        self, tools: OpenApiTools, client: httpx.AsyncClient, headers: Mapping[str, str] | None = None
+    ) -> None:
+        self.tools = tools
+        self._client = client
+        self._headers = dict(headers or {})
+
+    def with_headers(self, headers: Mapping[str, str]) -> Toolbox:
+        """The same tools and client with more headers; cheap."""
+        other = Toolbox(self.tools, self._client, {**self._headers, **headers})
+        other._validators = self._validators
+        return other
+
+    async def call(self, call: ToolCall, deadline_seconds: float) -> ToolResult:
+        """Call a tool; what failed stands in the result."""
+        operation = self.tools.operations.get(call.name)
+        if operation is None:
+            known = ", ".join(self.tools.operations)
+            return _failed(call, 404, f"there is no tool {call.name}; there are: {known}")
+        wrong = self._check(operation, call.arguments)
+        if wrong is not None:
+            return _failed(call, 422, wrong)
+        try:
+            async with asyncio.timeout(deadline_seconds):
+                response = await self._send(operation, call.arguments)
+        except (TimeoutError, httpx.TimeoutException):
+            return _failed(call, 408, f"no answer within {deadline_seconds:g} s")
+        except httpx.HTTPError as error:
+            return _failed(call, 502, f"the service could not be reached: {type(error).__name__}: {error}")
+        return _to_result(call, response)
+
+    def _check(self, operation: Operation, arguments: Mapping[str, Any]) -> str | None:
+        from jsonschema import Draft202012Validator
+        from jsonschema.exceptions import best_match
+
+        validator = self._validators.get(operation.name)
+        if validator is None:
+            validator = self._validators[operation.name] = Draft202012Validator(operation.parameters)
+        error = best_match(validator.iter_errors(dict(arguments)))
+        if error is None:
+            return None
+        place = "/".join(str(part) for part in error.absolute_path)
+        return f"{place}: {error.message}" if place else str(error.message)
+
+    async def _send(self, operation: Operation, arguments: Mapping[str, Any]) -> httpx.Response:
+        call = operation.to_call(arguments)
+        return await self._client.request(
+            call.method,
+            call.url,
+            params=call.query or None,
+            headers={**self._headers, **call.headers},
+            json=call.body,
+        )
+
+
+def _failed(call: ToolCall, status: int, error: str) -> ToolResult:
+    content = json.dumps({"error": error, "status": status}, ensure_ascii=False)
+    message = Message(role="tool", tool_call_id=call.id, name=call.name, content=content)
+    return ToolResult(message, f"{call.name}: {status} {error}")
+
+
+def _to_result(call: ToolCall, response: httpx.Response) -> ToolResult:
+    text = response.text
+    if len(text) > _MAX_RESULT:
+        return _failed(call, 502, f"the answer has {len(text)} characters, {_MAX_RESULT} at most are taken")
+    try:
+        body: Any = json.loads(text) if text else {}
+    except json.JSONDecodeError:
+        body = text
+    if response.is_success:
+        content = json.dumps(body, ensure_ascii=False, separators=(", ", ": "))
+        return ToolResult(Message(role="tool", tool_call_id=call.id, name=call.name, content=content), None)
+    error = body.get("error") if isinstance(body, dict) else body
+    return _failed(call, response.status_code, str(error or response.reason_phrase))

@@ -1,0 +1,1 @@
+"""The order desk of a web shop: its policy, tools, simulated world, tasks and first agent."""
