@@ -1,0 +1,1 @@
+"""What exists: the assets of the six factories, their checks, partitions and automation."""

@@ -1,0 +1,1 @@
+"""The assets and checks of the data factory."""

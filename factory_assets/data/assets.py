@@ -1,0 +1,140 @@
+"""Data: a day's traces become events, clean events and labels; a build's window becomes datasets.
+
+Bodies import their factory where they work, so that loading the definitions loads no library of it.
+"""
+
+from typing import TYPE_CHECKING, Any
+
+import dagster as dg
+
+from agent_factory.contracts.build import BuildSpec
+from factory_assets import keys
+from factory_assets.conditions import CHAIN_IN_ONE_RUN
+from factory_assets.stage import build_asset, day_asset, working
+from resources.artifact import ArtifactResource
+from resources.store import StoreResource
+
+if TYPE_CHECKING:
+    from agent_factory.contracts.dataset import DatasetManifest
+
+
+def describe_file(file: Any) -> dg.MaterializeResult:
+    """A file of a day: rows, digest and path."""
+    metadata = {"dagster/row_count": file.rows, "digest": file.digest, "path": file.path}
+    return dg.MaterializeResult(metadata=metadata, data_version=dg.DataVersion(file.digest))
+
+
+def describe_dataset(manifest: "DatasetManifest") -> dg.MaterializeResult:
+    """A dataset: its number, rows, digest, lineage and statistics."""
+    metadata = {
+        "dataset": manifest.id,
+        "dagster/row_count": manifest.rows,
+        "traces": manifest.trace_count,
+        "digest": manifest.digest,
+        "path": manifest.path,
+        "statistics": dg.MetadataValue.json(manifest.statistics),
+    }
+    return dg.MaterializeResult(metadata=metadata, data_version=dg.DataVersion(manifest.digest))
+
+
+@day_asset(
+    keys.EVENTS,
+    deps=[keys.TRACES],
+    kinds={"parquet"},
+    code_version="1",
+    automation_condition=CHAIN_IN_ONE_RUN,
+    description="The day's traces as they came in, personal data included; read by clean_events only.",
+)
+def events(
+    context: dg.AssetExecutionContext, store: StoreResource, artifacts: ArtifactResource
+) -> dg.MaterializeResult:
+    from agent_factory.data.event import write_events_day
+
+    records = store.open()
+    with working(context, records, store.project):
+        return describe_file(write_events_day(records, artifacts.open(), store.project, context.partition_key))
+
+
+@day_asset(
+    keys.CLEAN_EVENTS,
+    deps=[keys.EVENTS],
+    kinds={"parquet", "presidio"},
+    code_version="1",
+    automation_condition=CHAIN_IN_ONE_RUN,
+    description="The day's traces with personal data replaced by placeholders; everything downstream reads these.",
+)
+def clean_events(
+    context: dg.AssetExecutionContext, store: StoreResource, artifacts: ArtifactResource
+) -> dg.MaterializeResult:
+    from agent_factory.data.clean import clean_day
+
+    with working(context, store.open(), store.project):
+        return describe_file(clean_day(artifacts.open(), context.partition_key))
+
+
+@day_asset(
+    keys.LABELS,
+    deps=[keys.CLEAN_EVENTS],
+    kinds={"parquet"},
+    code_version="1",
+    automation_condition=CHAIN_IN_ONE_RUN,
+    description="A score for each of the day's traces: by outcome, by rule, and by the people who labelled it.",
+)
+def labels(
+    context: dg.AssetExecutionContext, store: StoreResource, artifacts: ArtifactResource
+) -> dg.MaterializeResult:
+    from agent_factory.data.label import label_day
+
+    records = store.open()
+    with working(context, records, store.project):
+        return describe_file(label_day(records, artifacts.open(), context.partition_key))
+
+
+@build_asset(
+    keys.SFT_DATASET,
+    deps=[keys.CLEAN_EVENTS, keys.LABELS],
+    kinds={"parquet"},
+    code_version="1",
+    description="Curated conversations to imitate: the well-labelled traces of the build's window.",
+)
+def sft_dataset(
+    context: dg.AssetExecutionContext, store: StoreResource, artifacts: ArtifactResource
+) -> dg.MaterializeResult:
+    return _build(context, store, artifacts, "sft")
+
+
+@build_asset(
+    keys.PREFERENCE_DATASET,
+    deps=[keys.CLEAN_EVENTS, keys.LABELS],
+    kinds={"parquet"},
+    code_version="1",
+    description="Pairs of a better and a worse conversation of the same task, for the reward model.",
+)
+def preference_dataset(
+    context: dg.AssetExecutionContext, store: StoreResource, artifacts: ArtifactResource
+) -> dg.MaterializeResult:
+    return _build(context, store, artifacts, "preference")
+
+
+@build_asset(
+    keys.EVAL_DATASET,
+    deps=[keys.SCENARIOS],
+    kinds={"parquet"},
+    code_version="1",
+    description="The openings of the held-out scenarios: what must not be found in any training data.",
+)
+def eval_dataset(
+    context: dg.AssetExecutionContext, store: StoreResource, artifacts: ArtifactResource
+) -> dg.MaterializeResult:
+    return _build(context, store, artifacts, "eval")
+
+
+def _build(
+    context: dg.AssetExecutionContext, store: StoreResource, artifacts: ArtifactResource, kind: str
+) -> dg.MaterializeResult:
+    from agent_factory.data.dataset import build_dataset, make_query
+
+    records = store.open()
+    spec = records.get(BuildSpec, context.partition_key)
+    with working(context, records, store.project):
+        return describe_dataset(build_dataset(records, artifacts.open(), kind, make_query(spec, kind), build=spec.id))

@@ -1,0 +1,64 @@
+"""What must be true of data: each check a sentence, blocking, by day or by build."""
+
+from typing import Any
+
+import dagster as dg
+
+from agent_factory.contracts.build import BuildSpec
+from agent_factory.contracts.dataset import DatasetManifest
+from factory_assets import keys
+from factory_assets.record import eval_set_of, newest_dataset
+from factory_assets.stage import build_check, day_check
+from resources.artifact import ArtifactResource
+from resources.store import StoreResource
+
+
+def to_result(outcome: Any) -> dg.AssetCheckResult:
+    """A CheckOutcome as Dagster has it."""
+    return dg.AssetCheckResult(passed=outcome.passed, description=outcome.description, metadata=outcome.metadata)
+
+
+@day_check(keys.EVENTS, description="Every event has the columns and values that Great Expectations expects.")
+def schema(context: dg.AssetCheckExecutionContext, artifacts: ArtifactResource) -> dg.AssetCheckResult:
+    from agent_factory.data.check import check_schema
+
+    return to_result(check_schema(artifacts.open(), context.partition_key))
+
+
+@day_check(keys.CLEAN_EVENTS, description="No personal data is left in the day's clean events.")
+def no_pii(context: dg.AssetCheckExecutionContext, artifacts: ArtifactResource) -> dg.AssetCheckResult:
+    from agent_factory.data.check import check_no_pii
+
+    return to_result(check_no_pii(artifacts.open(), context.partition_key))
+
+
+@build_check(keys.SFT_DATASET, description="The dataset has as many rows as the build asks for.")
+def enough_rows(context: dg.AssetCheckExecutionContext, store: StoreResource) -> dg.AssetCheckResult:
+    from agent_factory.data.check import check_enough_rows
+
+    records = store.open()
+    spec = records.get(BuildSpec, context.partition_key)
+    return to_result(check_enough_rows(newest_dataset(records, spec.id, "sft"), spec.min_rows))
+
+
+def _no_eval_leak(key: dg.AssetKey, kind: str) -> dg.AssetChecksDefinition:
+    @build_check(
+        key,
+        name="no_eval_leak",
+        additional_deps=[keys.SCENARIOS],
+        description="No held-out scenario's conversation is among the rows.",
+    )
+    def no_eval_leak(
+        context: dg.AssetCheckExecutionContext, store: StoreResource, artifacts: ArtifactResource
+    ) -> dg.AssetCheckResult:
+        from agent_factory.data.check import check_no_eval_leak
+
+        records = store.open()
+        manifest: DatasetManifest = newest_dataset(records, context.partition_key, kind)
+        return to_result(check_no_eval_leak(artifacts.open(), manifest, eval_set_of(records, context.partition_key)))
+
+    return no_eval_leak
+
+
+sft_has_no_eval_leak = _no_eval_leak(keys.SFT_DATASET, "sft")
+preference_has_no_eval_leak = _no_eval_leak(keys.PREFERENCE_DATASET, "preference")

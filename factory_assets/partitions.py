@@ -1,0 +1,18 @@
+"""The two partition axes, no more: DAY for streams, BUILD for what is made to order.
+
+Models and datasets have numbers (M0, D1) in the registry; they are not partitions. A trace belongs
+to the day on which its episode began, in UTC.
+"""
+
+import dagster as dg
+
+FIRST_DAY = "2024-01-01"
+
+# The day that runs now is a partition too: its data is made again as traces come in.
+DAY = dg.DailyPartitionsDefinition(start_date=FIRST_DAY, timezone="UTC", end_offset=1)
+BUILD = dg.DynamicPartitionsDefinition(name="build")
+
+
+def has_day(day: str) -> bool:
+    """Whether that day (YYYY-MM-DD) is a partition: neither before FIRST_DAY nor in the future."""
+    return DAY.has_partition_key(day)

@@ -1,0 +1,97 @@
+"""What all assets share: how one is declared, and how its work is recorded as it goes.
+
+Invariant: whatever runs is a StageRun in the store while it runs, and a Usage after it. Workers
+record themselves; what works inside the run does so by ``working``.
+"""
+
+import warnings
+from collections.abc import Callable, Generator, Mapping
+from contextlib import contextmanager
+from datetime import datetime
+from typing import Any, cast
+
+import dagster as dg
+
+from agent_factory.compute.price import Prices, read_prices
+from agent_factory.compute.usage import meter, read_usage
+from agent_factory.contracts.build import BuildSpec
+from agent_factory.contracts.compute import FactoryName
+from agent_factory.core.progress import Progress, track
+from agent_factory.core.store import Store
+from factory_assets.partitions import BUILD, DAY
+
+OWNERS = ["team:agent-factory"]
+Declare = Callable[[Callable[..., Any]], dg.AssetsDefinition]
+
+
+def day_asset(key: dg.AssetKey, **options: Any) -> Declare:
+    """Declare an asset of the DAY axis in the group of its factory."""
+    return _declare(key, DAY, "day", options)
+
+
+def build_asset(key: dg.AssetKey, **options: Any) -> Declare:
+    """Declare an asset of the BUILD axis in the group of its factory."""
+    return _declare(key, BUILD, "build", options)
+
+
+def _declare(key: dg.AssetKey, axis: dg.PartitionsDefinition, axis_name: str, options: dict[str, Any]) -> Declare:
+    tags = {"agent-factory/axis": axis_name}
+    made = dg.asset(key=key, group_name=key.path[0], partitions_def=axis, owners=OWNERS, tags=tags, **options)
+    return cast("Declare", made)
+
+
+def day_check(key: dg.AssetKey, **options: Any) -> Callable[..., Any]:
+    """Declare a blocking check of a DAY asset, by day: one day's pass says nothing of another's."""
+    return _check(key, DAY, options)
+
+
+def build_check(key: dg.AssetKey, **options: Any) -> Callable[..., Any]:
+    """Declare a blocking check of a BUILD asset, by build: one build's pass releases no other."""
+    return _check(key, BUILD, options)
+
+
+def _check(key: dg.AssetKey, axis: dg.PartitionsDefinition, options: dict[str, Any]) -> Callable[..., Any]:
+    made = dg.asset_check(asset=key, blocking=True, partitions_def=axis, **options)
+
+    def declare(body: Callable[..., Any]) -> dg.AssetChecksDefinition:
+        with warnings.catch_warnings():
+            # Partitioned checks are a preview: Dagster is pinned, and the tests hold what they must do.
+            warnings.simplefilter("ignore", dg.PreviewWarning)
+            return made(body)
+
+    return declare
+
+
+@contextmanager
+def working(context: dg.AssetExecutionContext, store: Store, project: str) -> Generator[Progress]:
+    """Record the asset's work: its progress by build or day, and what it spent."""
+    factory, thing = context.asset_key.path
+    scope = context.partition_key
+    spec = store.peek(BuildSpec, scope)
+    prices = None if spec is None else prices_of(spec)
+    build = None if spec is None else spec.id
+    with (
+        meter(store, cast("FactoryName", factory), thing, build=build, prices=prices, project=project),
+        track(store, factory, thing, build=build, scope=scope, project=project) as progress,
+    ):
+        yield progress
+
+
+def prices_of(spec: BuildSpec) -> Prices:
+    """The price table that the build was ordered with."""
+    return read_prices(cast("Mapping[str, Any]", spec.settings))
+
+
+def describe_spending(store: Store, build: str, since: datetime) -> dict[str, Any]:
+    """Metadata of what a build spent since an instant: seconds, peak memory, tokens and cost."""
+    spent = [usage for usage in read_usage(store, build=build) if usage.started_at >= since]
+    peaks = [usage.peak_memory_bytes for usage in spent if usage.peak_memory_bytes is not None]
+    found: dict[str, Any] = {
+        "wall_seconds": sum(usage.wall_seconds for usage in spent),
+        "cpu_seconds": sum(usage.cpu_seconds for usage in spent),
+        "tokens": sum(usage.prompt_tokens + usage.completion_tokens for usage in spent),
+        "cost": sum(usage.cost for usage in spent),
+    }
+    if peaks:
+        found["peak_memory_mib"] = max(peaks) / 2**20
+    return found if spent else {}

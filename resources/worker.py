@@ -1,0 +1,85 @@
+"""Worker processes: where a heavy library works, one process a piece of work, through Dagster Pipes.
+
+Invariants: a worker ends with the run that started it; what it made is in the store (its Pipes
+messages are a hint). A worker that was killed is started again, and goes on from its checkpoint; one
+that failed by itself is not.
+"""
+
+import ctypes
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import dagster as dg
+
+from agent_factory.core.settings import CHECKOUT
+
+_RETRIES = 2
+_SECONDS_TO_END = 20.0
+_PR_SET_PDEATHSIG = 1
+_QUIET = {"HF_HUB_DISABLE_TELEMETRY": "1"}
+
+
+class WorkerResource(dg.ConfigurableResource):
+    """Starts ``python -m <module> …`` beside the run and waits for its end.
+
+    ``deadline_seconds`` is the longest that a worker may take.
+    """
+
+    deadline_seconds: float
+
+    def run(
+        self, context: dg.AssetExecutionContext, module: str, arguments: Sequence[str], extras: Mapping[str, Any]
+    ) -> None:
+        """Run a worker to its end; raises RetryRequested if it was killed, Failure if it failed."""
+        command = [sys.executable, "-m", module, *arguments]
+        with dg.open_pipes_session(
+            context=context,
+            context_injector=dg.PipesTempFileContextInjector(),
+            message_reader=dg.PipesTempFileMessageReader(),
+            extras=dict(extras),
+        ) as session:
+            # The settings are in this process's environment, which the worker inherits.
+            code = self._wait_for(command, {**os.environ, **_QUIET, **session.get_bootstrap_env_vars()})
+        if code < 0:
+            name = signal.Signals(-code).name
+            context.log.warning(f"worker {module!r} was ended by {name}; it is started again from its checkpoint")
+            raise dg.RetryRequested(max_retries=_RETRIES, seconds_to_wait=1)
+        if code > 0:
+            raise dg.Failure(
+                description=f"worker {' '.join(command[1:])!r} ended with exit code {code}. "
+                "Its message is in this run's stderr and in the stage's record (`factory build show`).",
+                allow_retries=False,
+            )
+
+    def _wait_for(self, command: Sequence[str], environment: Mapping[str, str]) -> int:
+        with subprocess.Popen(command, cwd=CHECKOUT, env=dict(environment), preexec_fn=_end_with_parent) as process:
+            try:
+                return process.wait(timeout=self.deadline_seconds)
+            except subprocess.TimeoutExpired as error:
+                raise dg.Failure(
+                    description=f"worker {' '.join(command[1:])!r} did not end within {self.deadline_seconds:g} s "
+                    "and was stopped. Give it less to do, or set AGENT_FACTORY_WORKER_SECONDS higher.",
+                    allow_retries=False,
+                ) from error
+            finally:
+                _stop(process)
+
+
+def _stop(process: "subprocess.Popen[bytes]") -> None:
+    # A worker that is asked by SIGINT writes its checkpoint and ends; one that does not is killed.
+    if process.poll() is None:
+        process.send_signal(signal.SIGINT)
+        try:
+            process.wait(timeout=_SECONDS_TO_END)
+        except subprocess.TimeoutExpired:
+            process.kill()
+
+
+def _end_with_parent() -> None:
+    # Linux only: a run that is killed outright must not leave a worker that writes beside its successor.
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)

@@ -1,0 +1,57 @@
+"""``tell_on_failure``: a run that failed is told where people look: the log, and the build's order.
+
+A run that Dagster tries again (its process was killed) is not told yet.
+"""
+
+import dagster as dg
+
+from agent_factory.contracts.build import Order
+from agent_factory.core.order import move_order
+from agent_factory.core.store import Store
+from factory_assets import keys
+from resources.store import StoreResource
+from sensors.state import ORDER_TAG
+
+_PARTITION_TAG = "dagster/partition"
+_WILL_RETRY_TAG = "dagster/will_retry"
+_ASIDE = {keys.AGENT_COST, keys.USAGE}
+
+
+@dg.run_failure_sensor(
+    name="tell_on_failure",
+    minimum_interval_seconds=5,
+    default_status=dg.DefaultSensorStatus.RUNNING,
+    description="Marks the order of a failed run as failed, with the step and its message.",
+)
+def tell_on_failure(context: dg.RunFailureSensorContext, store: StoreResource) -> None:
+    run = context.dagster_run
+    if run.tags.get(_WILL_RETRY_TAG) == "true":
+        return
+    partition = run.tags.get(_PARTITION_TAG)
+    reason = describe_failure(context)
+    context.log.error(f"run {run.run_id} of {partition!r} failed: {reason}")
+    if run.asset_selection and set(run.asset_selection) <= _ASIDE:
+        return
+    records = store.open()
+    for order in _orders_of(records, partition, run.tags.get(ORDER_TAG)):
+        move_order(records, order, "failed", reason)
+
+
+def describe_failure(context: dg.RunFailureSensorContext) -> str:
+    """The step and the innermost message of what failed, with the run's id."""
+    events = context.get_step_failure_events()
+    told = context.failure_event.message or "no message"
+    for event in events:
+        error = event.step_failure_data.error
+        while error is not None and error.cause is not None:
+            error = error.cause
+        if error is not None:
+            told = f"{event.step_key}: {error.message.strip()}"
+    return f"{told} (run {context.dagster_run.run_id})"
+
+
+def _orders_of(store: Store, build: str | None, order: str | None) -> list[Order]:
+    if build is None:
+        return []
+    found = store.find(Order, build=build, state="accepted") + store.find(Order, build=build, state="waiting")
+    return [one for one in found if one.kind == "build" or one.id == order]

@@ -1,0 +1,46 @@
+"""What the Dagster instance knows of a partition: what stands, and whether its checks passed on that.
+
+Invariant: a check counts only for the materialization that it looked at; an older pass says nothing.
+"""
+
+import dagster as dg
+from dagster import AssetCheckKey, AssetKey, DagsterEventType, DagsterInstance
+from dagster._core.storage.asset_check_execution_record import AssetCheckExecutionRecordStatus
+
+ORDER_TAG = "agent-factory/order"
+AGENT_TAG = "agent-factory/agent"
+
+
+def newest(instance: DagsterInstance, key: AssetKey, partition: str) -> int | None:
+    """The storage id of the partition's last materialization, or None."""
+    found = instance.get_latest_storage_id_by_partition(key, DagsterEventType.ASSET_MATERIALIZATION, {partition})
+    return found.get(partition)
+
+
+def count_rows(instance: DagsterInstance, key: AssetKey, partition: str) -> int | None:
+    """The rows that the partition's last materialization tells of, or None where nothing stands."""
+    records = instance.fetch_materializations(
+        dg.AssetRecordsFilter(asset_key=key, asset_partitions=[partition]), limit=1
+    ).records
+    if not records or records[0].asset_materialization is None:
+        return None
+    value = records[0].asset_materialization.metadata.get("dagster/row_count")
+    return None if value is None else int(value.value)  # pyright: ignore[reportArgumentType]
+
+
+def explain_check(instance: DagsterInstance, key: AssetCheckKey, partition: str) -> str | None:
+    """Why the check does not stand as passed on what is there now; None if it does."""
+    found = instance.event_log_storage.get_asset_check_partition_info([key], partition_keys=[partition])
+    name = f"check {key.name!r} of {key.asset_key.to_user_string()}"
+    if not found:
+        return f"{name} has not run for {partition}"
+    if found[0].latest_execution_status != AssetCheckExecutionRecordStatus.SUCCEEDED:
+        return f"{name} is {found[0].latest_execution_status.value.lower()} for {partition}"
+    if not found[0].is_current:
+        return f"{name} has not looked at the newest {partition}"
+    return None
+
+
+def runs_of(instance: DagsterInstance, order: str) -> list[dg.DagsterRun]:
+    """The runs that were started for an order, newest first."""
+    return list(instance.get_runs(dg.RunsFilter(tags={ORDER_TAG: order})))
