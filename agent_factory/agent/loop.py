@@ -139,7 +139,7 @@ class Conversation:
             system=self._system,
             messages=tuple(self._messages),
             tools=self._tools,
-            sampling=self._sampling,
+            sampling=self._sampling_of_step(),
             context=self._tokens.context,
         )
         try:
@@ -149,6 +149,13 @@ class Conversation:
             raise _HaltError(f"deadline: the model gave no answer within {seconds:.1f} s", "engine") from error
         except Exception as error:  # the border to the engine: whatever it is, it costs this turn and no more
             raise _HaltError(f"engine: {type(error).__name__}: {error}", "engine") from error
+
+    def _sampling_of_step(self) -> Sampling:
+        # A seed makes the whole conversation repeatable; each step draws from a stream of its own.
+        seed = self._sampling.seed
+        if seed is None:
+            return self._sampling
+        return self._sampling.model_copy(update={"seed": (seed * 1_000_003 + len(self.steps)) % 2**31})
 
     async def _call_tools(self, calls: Sequence[ToolCall], ends_at: float) -> list[str]:
         errors: list[str] = []

@@ -32,7 +32,8 @@ class TokenKeeper:
             return
         told = len(prompt) - len(self._ids)
         self._logprobs += [*(0.0 for _ in range(told)), *logprobs]
-        self._mask += [*(0 for _ in range(told)), *(1 for _ in sampled)]
+        self._mask.extend(0 for _ in range(told))
+        self._mask.extend(1 for _ in sampled)
         self._ids = prompt + sampled
         # Only a message that was closed can stand in front of another one.
         closed = result.finish_reason in ("stop", "tool_calls")

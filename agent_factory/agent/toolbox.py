@@ -1,8 +1,8 @@
 """Tool calls over HTTP: to a simulator inside this process, or to a live service.
 
 Invariant: whatever goes wrong with a call (no such tool, arguments that do not fit, a time-out, an
-HTTP error) comes back as a tool message that says so; a call never raises and never outlives its
-deadline.
+HTTP error) comes back as a tool message that says so, and a call never outlives its deadline. Only
+a defect of a simulator inside this process is raised, as ToolError: it is nobody's answer.
 """
 
 from __future__ import annotations
@@ -14,9 +14,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import httpx
+from jsonschema import Draft202012Validator
+from jsonschema.exceptions import best_match
 
 from agent_factory.agent.openapi import OpenApiTools, Operation
 from agent_factory.contracts.message import Message, ToolCall
+from agent_factory.core.error import ToolError
 
 if TYPE_CHECKING:
     pass
@@ -46,6 +49,7 @@ class Toolbox:
         self.tools = tools
         self._client = client
         self._headers = dict(headers or {})
+        self._validators: dict[str, Draft202012Validator] = {}
 
     def with_headers(self, headers: Mapping[str, str]) -> Toolbox:
         """The same tools and client with more headers; cheap."""
@@ -69,12 +73,11 @@ class Toolbox:
             return _failed(call, 408, f"no answer within {deadline_seconds:g} s")
         except httpx.HTTPError as error:
             return _failed(call, 502, f"the service could not be reached: {type(error).__name__}: {error}")
+        except Exception as error:
+            raise ToolError(f"{call.name} raised {type(error).__name__}: {error}. Mend the simulator.") from error
         return _to_result(call, response)
 
     def _check(self, operation: Operation, arguments: Mapping[str, Any]) -> str | None:
-        from jsonschema import Draft202012Validator
-        from jsonschema.exceptions import best_match
-
         validator = self._validators.get(operation.name)
         if validator is None:
             validator = self._validators[operation.name] = Draft202012Validator(operation.parameters)

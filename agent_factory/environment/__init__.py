@@ -1,0 +1,1 @@
+"""The environment factory: scenarios with proof, a simulated world, rollouts with grades."""

@@ -1,0 +1,69 @@
+"""The first traffic: a recipe's predecessor agent works through scenarios, as production did before.
+
+Invariant: the traces are a function of recipe, scenarios, days and seed, so that sending them twice
+adds nothing. They hold raw personal data, as foreign traces do, and no measurement (time, tokens)
+that was not taken.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from datetime import UTC, date, datetime, time, timedelta
+from random import Random
+
+from agent_factory.contracts.record import DEFAULT_PROJECT
+from agent_factory.contracts.scenario import Scenario
+from agent_factory.contracts.trace import Trace
+from agent_factory.core.error import InputError, ToolError
+from agent_factory.core.recipe import Recipe
+from agent_factory.environment.rollout import run_episodes
+from agent_factory.environment.world import load_part
+from agent_factory.gateway.chat import Engine
+
+PREDECESSOR = "predecessor"
+_OPENS, _OPEN_SECONDS = time(8, tzinfo=UTC), 10 * 3600
+
+
+def days_before(day: date, count: int) -> list[str]:
+    """The ``count`` days before ``day``, oldest first, as YYYY-MM-DD."""
+    return [(day - timedelta(days=i)).isoformat() for i in range(count, 0, -1)]
+
+
+def make_traffic(
+    recipe: Recipe, scenarios: Sequence[Scenario], days: Sequence[str], seed: int, project: str = DEFAULT_PROJECT
+) -> list[Trace]:
+    """One graded production trace a scenario, spread evenly over the business hours of ``days``.
+
+    Raises ToolError where an episode was ended by a fault of the predecessor or the simulator. Not
+    to be called from inside an event loop.
+    """
+    if not days:
+        raise InputError("first traffic needs at least one day, as '2026-11-20'; got none")
+    engine: Engine = load_part(recipe, "predecessor")(seed)
+    run = f"traffic-{seed}"
+    traces = asyncio.run(
+        run_episodes(
+            scenarios, recipe, engine, PREDECESSOR, source="production", project=project, run=run, shielded=False
+        )
+    )
+    for trace in traces:
+        if trace.outcome is None:
+            raise ToolError(f"the predecessor of {recipe.name!r} broke in {trace.scenario_id!r}: {trace.failure}")
+    times = _draw_times(days, len(traces), Random(seed))
+    return [_as_sent(trace, started_at) for trace, started_at in zip(traces, times, strict=True)]
+
+
+def _draw_times(days: Sequence[str], count: int, rng: Random) -> list[datetime]:
+    times: list[datetime] = []
+    for i in range(count):
+        opens = datetime.combine(date.fromisoformat(days[i % len(days)]), _OPENS)
+        times.append(opens + timedelta(seconds=rng.randrange(_OPEN_SECONDS)))
+    rng.shuffle(times)
+    return times
+
+
+def _as_sent(trace: Trace, started_at: datetime) -> Trace:
+    # A scripted agent has neither tokens nor a meaningful latency.
+    steps = tuple(step.model_copy(update={"usage": None, "latency_seconds": None}) for step in trace.steps)
+    return trace.model_copy(update={"created_at": started_at, "started_at": started_at, "steps": steps})

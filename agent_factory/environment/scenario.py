@@ -1,0 +1,145 @@
+"""Scenario sets: drawn by the recipe's generator, proved, digested, kept as one file.
+
+Invariant: every scenario of a set was solved by its reference solution and not by doing nothing, and
+the same recipe, split, count and seed give the same digest.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from collections.abc import Sequence
+
+from agent_factory.contracts.record import DEFAULT_PROJECT
+from agent_factory.contracts.scenario import LEVELS, Scenario, ScenarioSet, Split
+from agent_factory.core import clock
+from agent_factory.core.artifact import Artifacts
+from agent_factory.core.digest import digest_rows
+from agent_factory.core.error import FactoryError, InputError, StorageError
+from agent_factory.core.recipe import Recipe
+from agent_factory.core.store import Store
+from agent_factory.environment.episode import Player
+from agent_factory.environment.reference import NullEngine, ReferenceEngine
+from agent_factory.environment.world import load_part, open_world
+
+
+def make_scenario_set(
+    store: Store,
+    artifacts: Artifacts,
+    recipe: Recipe,
+    *,
+    set_id: str,
+    build: str | None,
+    split: Split,
+    count: int,
+    seed: int,
+    project: str = DEFAULT_PROJECT,
+) -> ScenarioSet:
+    """Draw, prove and keep a set; the one that is there already, if it is the same.
+
+    Raises InputError where the recipe's generator gives what cannot be solved, and ConflictError
+    where another set stands under ``set_id``. Not to be called from inside an event loop.
+    """
+    scenarios = draw_scenarios(recipe, split, count, seed)
+    path, digest = f"scenarios/{set_id}.jsonl", _digest(scenarios)
+    record = ScenarioSet(
+        id=set_id,
+        project=project,
+        created_at=clock.now(),
+        recipe=recipe.name,
+        build=build,
+        split=split,
+        seed=seed,
+        count=len(scenarios),
+        per_level=dict(Counter(scenario.level for scenario in scenarios)),
+        path=path,
+        digest=digest,
+    )
+    known = store.peek(ScenarioSet, set_id)
+    if known is not None and known.digest == digest and artifacts.exists(path):
+        return known
+    if known is not None:
+        store.put(record)  # refuses another content under this id
+    prove_solvable(recipe, scenarios)
+    artifacts.write_text(path, "".join(scenario.model_dump_json() + "\n" for scenario in scenarios))
+    store.put(record)
+    return record
+
+
+def draw_scenarios(recipe: Recipe, split: Split, count: int, seed: int) -> list[Scenario]:
+    """``count`` scenarios of the recipe in equal shares of the five levels, the levels in turn."""
+    generate = load_part(recipe, "scenarios")
+    shares = {level: count // len(LEVELS) + (i < count % len(LEVELS)) for i, level in enumerate(LEVELS)}
+    drawn: dict[str, list[Scenario]] = {level: list(generate(split, level, n, seed)) for level, n in shares.items()}
+    for level, found in drawn.items():
+        wrong = [s.id for s in found if s.level != level or s.split != split or s.recipe != recipe.name]
+        if wrong or len(found) != shares[level]:
+            raise InputError(
+                f"the generator of recipe {recipe.name!r} gave {len(found)} scenarios for {split}/{level}, expected "
+                f"{shares[level]}; of another level, split or recipe are {len(wrong)} {wrong[:1]}. Mend generate()."
+            )
+    rounds = range(max(shares.values()))
+    return [drawn[level][i] for i in rounds for level in LEVELS if i < shares[level]]
+
+
+def read_scenarios(artifacts: Artifacts, record: ScenarioSet) -> list[Scenario]:
+    """The scenarios of a set; StorageError where the file is not what its digest says."""
+    lines = artifacts.read_text(record.path).splitlines()
+    try:
+        scenarios = [Scenario.model_validate_json(line) for line in lines]
+    except ValueError as error:
+        raise StorageError(
+            f"scenario set {record.id!r}: {record.path!r} holds a line that is no scenario: {error}"
+        ) from error
+    found = _digest(scenarios)
+    if found != record.digest:
+        raise StorageError(
+            f"scenario set {record.id!r}: {record.path!r} has the digest {found}, expected {record.digest}. "
+            "The file was changed: delete it and make the set again."
+        )
+    return scenarios
+
+
+def prove_solvable(recipe: Recipe, scenarios: Sequence[Scenario]) -> None:
+    """Play each scenario with its reference solution and with an agent that does nothing.
+
+    Raises InputError unless the first passes and the second fails, for every one.
+    """
+    unproved = asyncio.run(_find_unproved(recipe, scenarios))
+    if unproved:
+        raise InputError(
+            f"{len(unproved)} of {len(scenarios)} scenarios are not proved; the first: {unproved[0]}. "
+            "Mend the recipe's generator or its rules."
+        )
+
+
+async def _find_unproved(recipe: Recipe, scenarios: Sequence[Scenario]) -> list[str]:
+    unproved: list[str] = []
+    async with open_world(recipe) as world:
+        for scenario in scenarios:
+            for engine, expected in ((ReferenceEngine(scenario), True), (NullEngine(), False)):
+                why = await _disprove(Player(world, engine, "reference", "proof"), scenario, expected)
+                if why is not None:
+                    unproved.append(why)
+    return unproved
+
+
+async def _disprove(player: Player, scenario: Scenario, expected: bool) -> str | None:
+    try:
+        trace = await player.play(scenario)
+    except FactoryError as error:
+        return f"{scenario.id!r} cannot be played: {error}"
+    outcome = trace.outcome
+    if outcome is None:
+        return f"{scenario.id!r} ended by a fault: {trace.failure}"
+    if outcome.success == expected:
+        return None
+    if expected:
+        told = "; ".join((*outcome.reasons, *outcome.policy_violations))
+        return f"{scenario.id!r} is not solved by its reference solution: {told}"
+    return f"{scenario.id!r} is solved by an agent that does nothing"
+
+
+def _digest(scenarios: Sequence[Scenario]) -> str:
+    # The time of creation is the record's, not the content's.
+    return digest_rows(scenario.model_dump(mode="json", exclude={"created_at"}) for scenario in scenarios)
