@@ -71,11 +71,17 @@ class Detector:
         self._engine: AnalyzerEngine | None = None
         self.find = lru_cache(maxsize=cached_texts)(self._find)
 
+    def scan(self, text: str, labels: Iterable[Label]) -> tuple[Finding, ...]:
+        """Findings of some labels, without the first look and without keeping the text."""
+        wanted = set(labels)
+        return self._analyze(text, [entity for entity, label in ENTITY_LABELS.items() if label in wanted])
+
     def _find(self, text: str) -> tuple[Finding, ...]:
         """Findings in order of place, none overlapping another or a placeholder."""
         entities = self._possible(text)
-        if not entities:
-            return ()
+        return self._analyze(text, entities) if entities else ()
+
+    def _analyze(self, text: str, entities: list[str]) -> tuple[Finding, ...]:
         if self._engine is None:
             self._engine = make_engine(self._names)
         results = self._engine.analyze(text, language="en", entities=entities)

@@ -49,6 +49,11 @@ def normalize(label: Label, value: str) -> str:
     return text.casefold()
 
 
+def label_of(placeholder: str) -> str:
+    """``PERSON`` of ``<PERSON_1>``."""
+    return placeholder[1:].rsplit("_", 1)[0]
+
+
 def street_of(address: str) -> str | None:
     """The normal form of an address up to its first comma, where that holds a house number and a street."""
     street = normalize("ADDRESS", address.split(",")[0].split("\n")[0])

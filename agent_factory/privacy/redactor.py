@@ -7,6 +7,7 @@ changes nothing); JSON stays JSON; identifiers of things, amounts and dates othe
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable
 from typing import Any
 
@@ -17,10 +18,11 @@ from agent_factory.core.settings import get_settings
 from agent_factory.privacy.detector import Detector, Finding, choose
 from agent_factory.privacy.document import learn_fields, load_json, replace_fields, write_like
 from agent_factory.privacy.key import read_key
-from agent_factory.privacy.label import Label, normalize
+from agent_factory.privacy.label import Label, label_of, normalize
 from agent_factory.privacy.pseudonym import Pseudonyms, find_known, hash_value
 
 _KNOWN_SCORE = 0.9
+_UNMISTAKABLE: tuple[Label, ...] = ("EMAIL", "IBAN")
 
 
 class Redactor:
@@ -107,6 +109,17 @@ class Redactor:
         if value is not None:
             learn_fields(value, session, "")
         return self._findings(text, session)
+
+    def leftovers(self, trace: Trace) -> Counter[str]:
+        """How many values of each label are still in a trace that ought to hold none."""
+        found = Counter(
+            label_of(placeholder)
+            for placeholder in self.redact_trace(trace).pseudonyms
+            if placeholder not in trace.pseudonyms
+        )
+        # A second look at the bare text, past all structure, for what cannot be mistaken.
+        bare = Counter(finding.label for finding in self.detector.scan(trace.model_dump_json(), _UNMISTAKABLE))
+        return found | bare
 
     def _redact_step(self, step: Step, session: Pseudonyms) -> Step:
         observation = tuple(self.redact_message(message, session) for message in step.observation)

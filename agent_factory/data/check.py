@@ -1,0 +1,87 @@
+"""What must be true of data before anything learns from it; each check says so with counts.
+
+Invariant: a check reads what was written, never what the writer remembers; it raises only where the
+file is absent.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from functools import lru_cache
+from typing import Any
+
+from agent_factory.contracts.dataset import DatasetManifest
+from agent_factory.contracts.record import Part
+from agent_factory.contracts.scenario import ScenarioSet
+from agent_factory.core.artifact import Artifacts
+from agent_factory.data.clean import redactor_of_recipe
+from agent_factory.data.day import day_path
+from agent_factory.data.leak import find_leaks
+from agent_factory.data.row import Row
+
+_EXAMPLES = 5
+
+
+class CheckOutcome(Part):
+    """Whether a check passed, in a sentence, with what it counted."""
+
+    passed: bool
+    description: str
+    metadata: dict[str, Any]
+
+
+def check_schema(artifacts: Artifacts, day: str) -> CheckOutcome:
+    """The day's events have the columns and values that Great Expectations expects."""
+    from agent_factory.data.expectation import expect_events
+
+    rows = artifacts.read_table(day_path(day, "events")).to_pandas()
+    failures = expect_events(rows, day)
+    metadata = {"rows": len(rows), "failed_expectations": failures}
+    if failures:
+        told = "; ".join(f"{failure['expectation']}: {failure['unexpected']} rows" for failure in failures)
+        return CheckOutcome(passed=False, description=f"events of {day} are not as expected: {told}", metadata=metadata)
+    return CheckOutcome(passed=True, description=f"all {len(rows)} events of {day} are as expected", metadata=metadata)
+
+
+def check_no_pii(artifacts: Artifacts, day: str) -> CheckOutcome:
+    """No personal data is left in the day's clean events; what is found is counted, never shown."""
+    redactor_of = lru_cache(redactor_of_recipe)
+    counts: Counter[str] = Counter()
+    examples: list[str] = []
+    checked = 0
+    for trace in artifacts.read_traces(day_path(day, "clean_events")):
+        checked += 1
+        redactor = redactor_of(trace.recipe) or redactor_of(None)
+        left = redactor.leftovers(trace) if redactor else Counter[str]()
+        counts.update(left)
+        if left and len(examples) < _EXAMPLES:
+            examples.append(trace.id)
+    metadata = {"traces": checked, "found": dict(counts), "examples": examples}
+    if counts:
+        told = ", ".join(f"{number} {label}" for label, number in sorted(counts.items()))
+        description = f"clean events of {day} hold personal data: {told}, such as in trace {examples[0]!r}"
+        return CheckOutcome(passed=False, description=description, metadata=metadata)
+    return CheckOutcome(passed=True, description=f"{checked} traces hold no personal data", metadata=metadata)
+
+
+def check_enough_rows(manifest: DatasetManifest, min_rows: int) -> CheckOutcome:
+    """The dataset has as many rows as were asked for."""
+    enough = manifest.rows >= min_rows
+    description = f"{manifest.id} has {manifest.rows} rows; at least {min_rows} are asked for"
+    return CheckOutcome(passed=enough, description=description, metadata={"rows": manifest.rows, "min_rows": min_rows})
+
+
+def check_no_eval_leak(artifacts: Artifacts, manifest: DatasetManifest, held_out: ScenarioSet) -> CheckOutcome:
+    """No row comes from a held-out scenario, opens like one, or is about one of its customers."""
+    rows: list[Row] = artifacts.read_table(manifest.path).to_pylist()
+    leaks = find_leaks(artifacts, rows, held_out)
+    counts = Counter(leak.how for leak in leaks)
+    shown = [f"{leak.how}: row {leak.row} and {leak.scenario}" for leak in leaks[:_EXAMPLES]]
+    metadata = {"rows": len(rows), "scenarios": held_out.count, "leaks": dict(counts), "examples": shown}
+    if leaks:
+        description = f"{manifest.id} holds {len(leaks)} rows of the evaluation {held_out.id}; {shown[0]}"
+        return CheckOutcome(passed=False, description=description, metadata=metadata)
+    description = (
+        f"none of {len(rows)} rows of {manifest.id} comes from or opens like one of {held_out.count} scenarios"
+    )
+    return CheckOutcome(passed=True, description=description, metadata=metadata)

@@ -1,0 +1,13 @@
+"""A day's traces as they came in: the inbox written as one parquet file. It holds personal data."""
+
+from __future__ import annotations
+
+from agent_factory.core.artifact import Artifacts
+from agent_factory.core.store import Store
+from agent_factory.core.tracelog import TraceLog
+from agent_factory.data.day import DayFile, write_day
+
+
+def write_events_day(store: Store, artifacts: Artifacts, project: str, day: str) -> DayFile:
+    """Write ``days/<day>/events.parquet`` in the order of trace ids; a day without traces gives no rows."""
+    return write_day(artifacts, day, "events", TraceLog(store).of_day(day, project))

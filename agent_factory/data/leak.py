@@ -1,0 +1,137 @@
+"""Looks for held-out scenarios in training rows: by name, by wording, and by the people in them.
+
+Two openings are near where at least 80 % of their word triples are shared, numbers and placeholders
+masked; so a template that was filled in anew counts, a greeting in common does not.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from typing import Any, NamedTuple
+
+from agent_factory.contracts.scenario import Scenario, ScenarioSet
+from agent_factory.core.artifact import Artifacts
+from agent_factory.core.recipe import load_recipe
+from agent_factory.data.dataset import read_scenario_set
+from agent_factory.data.row import Row
+from agent_factory.privacy.label import PLACEHOLDER, label_of
+from agent_factory.privacy.redactor import Redactor, open_redactor
+
+NEAR = 0.8
+_SHINGLE = 3
+_NUMBER = re.compile(r"\d+(?:[.,]\d+)*")
+_WORD = re.compile(r"\w+")
+_PEOPLE = ("PERSON:", "EMAIL:", "USER:")
+
+
+class Leak(NamedTuple):
+    """A row that is too close to a held-out scenario, and in what."""
+
+    row: int
+    scenario: str
+    how: str
+
+
+def find_leaks(artifacts: Artifacts, rows: list[Row], held_out: ScenarioSet) -> list[Leak]:
+    """Leaks in the order of rows, at most one a row."""
+    redactor = open_redactor(load_recipe(held_out.recipe))
+    scenarios = read_scenario_set(artifacts, held_out)
+    names = {scenario.id for scenario in scenarios}
+    people: dict[str, str] = {}
+    wording = _Wording()
+    for scenario in scenarios:
+        session = redactor.open_session()
+        redactor.redact_json(scenario.state, session)
+        wording.add(scenario.id, " ".join(_openings_of(scenario, redactor)))
+        for placeholder, found in session.hashes.items():
+            people[f"{label_of(placeholder)}:{found}"] = scenario.id
+    leaks: list[Leak] = []
+    for index, row in enumerate(rows):
+        leaks.extend(_first_leak(index, row, names, people, wording))
+    return leaks
+
+
+def opening_of(messages: list[dict[str, Any]]) -> str:
+    """What the user said before the agent first spoke."""
+    said: list[str] = []
+    for message in messages:
+        if message["role"] == "assistant":
+            break
+        if message["role"] == "user":
+            said.append(message["content"] or "")
+    return " ".join(said)
+
+
+def _first_leak(index: int, row: Row, names: set[str], people: dict[str, str], wording: _Wording) -> Iterator[Leak]:
+    if row.get("task") in names:
+        yield Leak(index, row["task"], "same scenario")
+        return
+    for opening in _openings_in(row):
+        if found := wording.find(opening):
+            yield Leak(index, *found)
+            return
+    for subject in row.get("subjects") or ():
+        if subject.startswith(_PEOPLE) and subject in people:
+            yield Leak(index, people[subject], "same customer")
+            return
+
+
+def _openings_in(row: Row) -> set[str]:
+    if "messages" in row:
+        return {opening_of(json.loads(row["messages"]))}
+    prompt = json.loads(row["prompt"])
+    return {opening_of([*prompt, *json.loads(row[side])]) for side in ("chosen", "rejected")}
+
+
+def _openings_of(scenario: Scenario, redactor: Redactor) -> Iterable[str]:
+    session = redactor.open_session()
+    return [redactor.redact_message(message, session).content or "" for message in scenario.opening]
+
+
+class _Wording:
+    """Openings of scenarios, found by equality or by shared word triples."""
+
+    def __init__(self) -> None:
+        self._exact: dict[str, str] = {}
+        self._sizes: dict[str, int] = {}
+        self._with: dict[tuple[str, ...], list[str]] = {}
+        self._known: dict[str, tuple[str, str] | None] = {}
+
+    def add(self, name: str, opening: str) -> None:
+        """Remember an opening."""
+        self._exact.setdefault(_plain(opening), name)
+        triples = _triples(opening)
+        self._sizes[name] = len(triples)
+        for triple in triples:
+            self._with.setdefault(triple, []).append(name)
+
+    def find(self, opening: str) -> tuple[str, str] | None:
+        """The scenario that an opening is equal or near to, and which of the two."""
+        if opening not in self._known:
+            self._known[opening] = self._look(opening)
+        return self._known[opening]
+
+    def _look(self, opening: str) -> tuple[str, str] | None:
+        if not opening.strip():
+            return None
+        if same := self._exact.get(_plain(opening)):
+            return same, "same opening"
+        triples = _triples(opening)
+        shared = Counter(name for triple in triples for name in self._with.get(triple, ()))
+        for name, count in shared.most_common(1):
+            if count / (len(triples) + self._sizes[name] - count) >= NEAR:
+                return name, "near opening"
+        return None
+
+
+def _plain(text: str) -> str:
+    return " ".join(_WORD.findall(text.casefold()))
+
+
+def _triples(text: str) -> set[tuple[str, ...]]:
+    masked = _NUMBER.sub("0", PLACEHOLDER.sub(lambda found: found[1], text))
+    words = _WORD.findall(masked.casefold())
+    return {tuple(words[i : i + _SHINGLE]) for i in range(max(1, len(words) - _SHINGLE + 1))}
