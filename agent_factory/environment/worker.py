@@ -1,0 +1,213 @@
+"""The environment's worker process: ``python -m agent_factory.environment.worker rollouts --build B``.
+
+``rollouts`` has the build's SFT model play its training scenarios, sampled; ``evaluation`` has each
+of its models, and the one that serves, play the held-out scenarios, greedily. Invariant: a file that
+is there is whole and is not made again, so that a worker that was killed goes on where it stopped.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import sys
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
+
+from agent_factory.agent.loop import Limits
+from agent_factory.contracts.build import BuildSpec
+from agent_factory.contracts.model import ModelManifest
+from agent_factory.contracts.scenario import Scenario, ScenarioSet
+from agent_factory.contracts.trace import Source, Trace
+from agent_factory.core.artifact import Artifacts, open_artifacts
+from agent_factory.core.champion import find_champion
+from agent_factory.core.error import FactoryError, InputError, NotFoundError, WorkerError
+from agent_factory.core.progress import Progress, track
+from agent_factory.core.recipe import load_recipe
+from agent_factory.core.store import Store, open_store
+from agent_factory.environment.rollout import run_episodes
+from agent_factory.environment.scenario import read_scenarios
+from agent_factory.gateway.chat import Sampling
+
+EVALUATED = ("base", "sft", "policy")
+_BATCH_SECONDS = 1800.0
+
+
+class Job(NamedTuple):
+    """One model on one set of scenarios, and the file that its traces go to."""
+
+    model: ModelManifest
+    scenarios: Sequence[Scenario]
+    samples: int
+    sampling: Sampling
+    source: Source
+    run: str
+    path: str
+
+
+class Tally:
+    """What has been measured so far, shown as progress while episodes come in."""
+
+    def __init__(self, progress: Progress, model: str, total: int) -> None:
+        self._progress, self._model, self._total = progress, model, total
+        self._done = self._graded = self._solved = 0
+        self.prompt_tokens = self.completion_tokens = 0
+
+    def add(self, trace: Trace) -> None:
+        """Count a finished episode."""
+        self._done += 1
+        if trace.outcome is not None:
+            self._graded += 1
+            self._solved += trace.outcome.success
+        for step in trace.steps:
+            if step.usage is not None:
+                self.prompt_tokens += step.usage.prompt_tokens
+                self.completion_tokens += step.usage.completion_tokens
+        measured = {f"success_{self._model}": self._solved / self._graded} if self._graded else {}
+        self._progress.update(self._done, self._total, model=self._model, **measured)
+
+
+def run_rollouts(store: Store, artifacts: Artifacts, build: BuildSpec) -> list[str]:
+    """Sampled episodes of the SFT model on training scenarios; the path of the traces."""
+    settings = _read_rollouts(build)
+    model = find_model(store, build, "sft")
+    scenarios = read_scenarios(artifacts, store.get(ScenarioSet, f"{build.id}-train"))
+    count = min(len(scenarios), max(1, settings["episodes"] // settings["samples"]))
+    job = Job(
+        model=model,
+        scenarios=scenarios[:count],
+        samples=settings["samples"],
+        sampling=Sampling(temperature=settings["temperature"], max_tokens=settings["max_tokens"], seed=build.seed),
+        source="rollout",
+        run=f"{build.id}-{model.id}",
+        path=f"builds/{build.id}/rollouts/{model.id}.parquet",
+    )
+    with track(store, "environment", "rollouts", build=build.id, scope=build.id, project=build.project) as progress:
+        _run(store, artifacts, build, job, progress)
+    return [job.path]
+
+
+def run_evaluation(store: Store, artifacts: Artifacts, build: BuildSpec) -> list[str]:
+    """Greedy episodes of the build's models and of the one that serves; the paths of the traces."""
+    settings = _read_rollouts(build)
+    scenarios = read_scenarios(artifacts, store.get(ScenarioSet, f"{build.id}-eval"))
+    models = {model.id: model for model in find_models(store, build)}
+    champion = find_champion(store, build.recipe, build.project)
+    if champion is not None:
+        models[champion.id] = champion
+    paths: list[str] = []
+    with track(store, "environment", "evaluation", build=build.id, scope=build.id, project=build.project) as progress:
+        for model in models.values():
+            path = f"builds/{build.id}/evaluation/{model.id}.parquet"
+            sampling = Sampling(temperature=0.0, max_tokens=settings["max_tokens"])
+            run = f"{build.id}-eval-{model.id}"
+            _run(store, artifacts, build, Job(model, scenarios, 1, sampling, "evaluation", run, path), progress)
+            paths.append(path)
+    return paths
+
+
+def find_models(store: Store, build: BuildSpec) -> list[ModelManifest]:
+    """The newest model of each evaluated stage of the build, in the order of training."""
+    newest = {model.stage: model for model in store.find(ModelManifest, project=build.project, build=build.id)}
+    found = [newest[stage] for stage in EVALUATED if stage in newest]
+    if not found:
+        raise NotFoundError(f"build {build.id!r} has no model of stage {', '.join(EVALUATED)}: train one first")
+    return found
+
+
+def find_model(store: Store, build: BuildSpec, stage: str) -> ModelManifest:
+    """The newest model of that stage of the build, or NotFoundError."""
+    for model in find_models(store, build):
+        if model.stage == stage:
+            return model
+    raise NotFoundError(f"build {build.id!r} has no model of stage {stage!r}: materialize training/{stage}_model first")
+
+
+def _run(store: Store, artifacts: Artifacts, build: BuildSpec, job: Job, progress: Progress) -> None:
+    """Play a job's episodes and write their traces, unless they are there already."""
+    if artifacts.exists(job.path):
+        return
+    # Metering is a leaf beside the factories; engines are heavy. Both only where work is done.
+    from agent_factory.compute.price import read_prices
+    from agent_factory.compute.usage import meter
+
+    activity = f"{job.source} {job.model.id}"
+    prices = read_prices(build.settings)
+    tally = Tally(progress, job.model.id, len(job.scenarios) * job.samples)
+    with meter(
+        store, "environment", activity, build=build.id, model=job.model.id, prices=prices, project=build.project
+    ) as spent:
+        traces = asyncio.run(_play(artifacts, build, job, tally))
+        spent.add_tokens(tally.prompt_tokens, tally.completion_tokens)
+    if all(trace.outcome is None for trace in traces):
+        causes = sorted({trace.failure or "not graded" for trace in traces})
+        raise WorkerError(
+            f"none of the {len(traces)} episodes of {job.model.id} could be graded: {'; '.join(causes[:3])}. "
+            "Mend the cause and run this again."
+        )
+    artifacts.write_traces(job.path, traces)
+
+
+async def _play(artifacts: Artifacts, build: BuildSpec, job: Job, tally: Tally) -> list[Trace]:
+    from agent_factory.gateway.gateway import open_gateway
+
+    model, settings = job.model, _read_rollouts(build)
+    gateway = open_gateway({model.id: artifacts.local(model.path)}, digests={model.id: model.digest})
+    try:
+        # Loading is not in an episode's time, and what cannot be loaded fails the job, not its episodes.
+        await gateway.open(model.id)
+        return await run_episodes(
+            job.scenarios,
+            load_recipe(build.recipe),
+            gateway,
+            model.id,
+            sampling=job.sampling,
+            source=job.source,
+            build=build.id,
+            project=build.project,
+            run=job.run,
+            samples=job.samples,
+            concurrency=settings["concurrency"],
+            limits=Limits(step_seconds=600.0, episode_seconds=900.0),
+            on_trace=tally.add,
+            deadline=_BATCH_SECONDS,
+        )
+    finally:
+        await gateway.close()
+
+
+def _read_rollouts(build: BuildSpec) -> dict[str, Any]:
+    found = build.settings.get("rollouts")
+    expected = ("episodes", "samples", "temperature", "concurrency", "max_tokens")
+    missing = [key for key in expected if not isinstance(found, dict) or key not in found]
+    if not isinstance(found, dict) or missing:
+        raise InputError(
+            f"the settings of build {build.id!r} lack [rollouts] {', '.join(missing)}. "
+            "Add them to the recipe's build.toml and order a new build."
+        )
+    return found
+
+
+_ACTIVITIES: dict[str, Callable[[Store, Artifacts, BuildSpec], list[str]]] = {
+    "rollouts": run_rollouts,
+    "evaluation": run_evaluation,
+}
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Do the work named on the command line; the exit code."""
+    parser = argparse.ArgumentParser(prog="agent_factory.environment.worker", description="Play a build's episodes.")
+    parser.add_argument("activity", choices=sorted(_ACTIVITIES))
+    parser.add_argument("--build", required=True, help="the build's id")
+    given = parser.parse_args(arguments)
+    try:
+        store = open_store()
+        done = _ACTIVITIES[given.activity](store, open_artifacts(), store.get(BuildSpec, given.build))
+    except FactoryError as error:
+        print(f"{type(error).__name__}: {error}", file=sys.stderr)
+        return error.exit_code
+    print("\n".join(done))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
