@@ -35,6 +35,7 @@ from agent_factory.contracts.scenario import (
     Split,
     SuccessRules,
 )
+from agent_factory.contracts.session import Heard, SessionMemory, SessionTurn
 from agent_factory.contracts.stage import StageRun
 from agent_factory.contracts.trace import Feedback, Outcome, Source, Step, TokenTrace, TokenUsage, Trace
 
@@ -55,6 +56,7 @@ __all__ = [
     "Fault",
     "Feedback",
     "GateSpec",
+    "Heard",
     "Json",
     "Lease",
     "Level",
@@ -75,6 +77,8 @@ __all__ = [
     "Scenario",
     "ScenarioSet",
     "Session",
+    "SessionMemory",
+    "SessionTurn",
     "Solution",
     "Source",
     "Split",

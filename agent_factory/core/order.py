@@ -58,12 +58,16 @@ class TrafficSection(Part):
 
 
 class RolloutSection(Part):
-    """``[rollouts]``: how many episodes, how many of each scenario, how warm, how many at once."""
+    """``[rollouts]``: how many episodes, how many of each scenario, how warm, how many at once.
+
+    ``max_tokens`` is the longest that an action may be, in evaluations too.
+    """
 
     episodes: int = Field(ge=1)
     samples: int = Field(ge=1)
     temperature: float = Field(gt=0, le=2)
     concurrency: int = Field(ge=1)
+    max_tokens: int = Field(default=160, ge=1)
 
 
 class ReturnSection(Part):
@@ -80,6 +84,18 @@ class PriceSection(Part):
     cpu_core_hour: float = Field(ge=0)
     prompt_million_tokens: float = Field(ge=0)
     completion_million_tokens: float = Field(ge=0)
+
+
+class RuntimeSection(Part):
+    """``[runtime]``: where a live agent's tools answer; without an address, the recipe's simulator does."""
+
+    tools_url: str | None = Field(default=None, pattern="^https?://")
+
+
+class DemoSection(Part):
+    """``[demo]``: what the round says to a freshly deployed agent, in the world of ``demo_state``."""
+
+    messages: tuple[str, ...] = Field(min_length=1, max_length=10)
 
 
 class TrainingSection(Part):
@@ -100,6 +116,8 @@ class RecipeSettings(Part):
     evaluation: EvaluationSpec
     return_traces: ReturnSection
     prices: PriceSection
+    demo: DemoSection
+    runtime: RuntimeSection = RuntimeSection()
 
 
 def read_settings_of(recipe: Recipe, overrides: Mapping[str, Any] | None = None) -> RecipeSettings:

@@ -131,7 +131,7 @@ def _draw_chart(report: EvalReport) -> Chart:
         for index, score in enumerate(scores)
     )
     gate: Any = report.settings.get("gate")
-    bound = (f"gate {gate['min_success']:.0%}", to_y(gate["min_success"])) if gate else None
+    bound = (f"gate for the lower end: {gate['min_success'] * 100:g} %", to_y(gate["min_success"])) if gate else None
     lines = tuple((f"{share} %", to_y(share / 100)) for share in (0, 25, 50, 75, 100))
     return Chart(width, height, left, width - right, lines, points, bound)
 
