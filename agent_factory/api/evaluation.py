@@ -1,4 +1,4 @@
-"""Evaluation: task sets are made, evaluations ordered, reports read, and only a PASS goes further."""
+"""Evaluation: task sets are made, evaluations ordered, reports read."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from agent_factory.contracts.build import BuildSpec
 from agent_factory.contracts.evaluation import EvalReport
 from agent_factory.contracts.record import Name
 from agent_factory.contracts.scenario import ScenarioSet
-from agent_factory.core.error import ConflictError, NotFoundError
+from agent_factory.core.error import NotFoundError
 from agent_factory.core.order import place_order
 from agent_factory.core.store import Store
 
@@ -54,13 +54,3 @@ def newest_report(store: Store, build: str) -> EvalReport | None:
     """The build's newest report, or None where it was not evaluated."""
     found = store.find(EvalReport, build=build, newest_first=True, limit=1)
     return found[0] if found else None
-
-
-def require_pass(store: Store, build: str) -> EvalReport:
-    """The build's report, which says PASS; ConflictError with the reasons otherwise."""
-    report = newest_report(store, build)
-    if report is None:
-        raise ConflictError(f"build {build!r} has no evaluation report: only a build that PASSed may serve")
-    if report.verdict != "PASS":
-        raise ConflictError(f"build {build!r} did not pass its gate: {'; '.join(report.reasons)}")
-    return report

@@ -7,7 +7,6 @@ from pydantic import BaseModel, Field
 
 from agent_factory.api.context import Ctx, Key
 from agent_factory.api.error import tell
-from agent_factory.api.evaluation import require_pass
 from agent_factory.api.order import OrderReply, accept
 from agent_factory.contracts.build import BuildSpec
 from agent_factory.contracts.record import Json, Name
@@ -16,6 +15,7 @@ from agent_factory.core import clock
 from agent_factory.core.error import ConflictError, NotFoundError
 from agent_factory.core.order import place_order
 from agent_factory.core.recipe import load_recipe
+from agent_factory.runtime.promotion import require_pass, serving
 from agent_factory.runtime.session import StepReply
 
 router = APIRouter(tags=["runtime"])
@@ -79,8 +79,6 @@ def create_agent(body: AgentRequest, context: Ctx) -> Agent:
 @router.get("/agents/{agent_id}", summary="An agent and what serves it", responses=tell(404, 422))
 def show_agent(agent_id: str, context: Ctx) -> AgentView:
     """The agent with its serving deployment."""
-    from agent_factory.runtime.promotion import serving
-
     agent = context.get(Agent, agent_id)
     return AgentView(agent=agent, deployment=serving(context.store, agent.id))
 
@@ -114,11 +112,23 @@ async def open_session(agent_id: str, body: SessionRequest, context: Ctx) -> Ses
 )
 async def take_step(agent_id: str, session_id: str, body: StepRequest, context: Ctx, key: Key = None) -> StepReply:
     """The agent's answer; every step that led to it is durable before it is given."""
+    _require_session(agent_id, session_id, context)
+    manager = await context.sessions.manager()
+    return await manager.step(session_id, body.message, key)
+
+
+@router.post("/agents/{agent_id}/sessions/{session_id}/end", summary="End a session", responses=tell(404, 422, 429))
+async def end_session(agent_id: str, session_id: str, context: Ctx) -> Session:
+    """Close a session and erase what is personal in its memory; twice is once."""
+    _require_session(agent_id, session_id, context)
+    manager = await context.sessions.manager()
+    return await manager.end(session_id)
+
+
+def _require_session(agent_id: str, session_id: str, context: Ctx) -> None:
     session = context.get(Session, session_id)
     if session.agent != agent_id:
         raise NotFoundError(f"agent {agent_id!r} has no session {session_id!r}")
-    manager = await context.sessions.manager()
-    return await manager.step(session_id, body.message, key)
 
 
 def _order_promotion(build_id: str, agent: str | None, response: Response, context: Ctx, key: str | None) -> OrderReply:

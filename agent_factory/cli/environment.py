@@ -1,0 +1,60 @@
+"""``factory env``: scenarios, rollouts, traces."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from agent_factory.cli.build import Key
+from agent_factory.cli.desk import open_desk, response
+from agent_factory.cli.output import JsonFlag, show
+
+app = typer.Typer(help="Environments: scenarios, run, trace.", no_args_is_help=True)
+
+
+@app.command("scenarios")
+def make_scenarios(
+    recipe: str,
+    count: Annotated[int, typer.Option(help="How many, in equal shares of the levels.")] = 100,
+    seed: int = 0,
+    held_out: Annotated[bool, typer.Option("--held-out", help="From the templates kept for evaluation.")] = False,
+    key: Key = None,
+    as_json: JsonFlag = False,
+) -> None:
+    """Make scenarios of RECIPE and prove each: solvable by its solution, and not by doing nothing."""
+    from agent_factory.api.environment import ScenarioRequest, make_set
+
+    body = ScenarioRequest(recipe=recipe, count=count, seed=seed)
+    path = "/eval/taskset" if held_out else "/env/scenarios"
+    show(make_set(body, open_desk(), key, "eval" if held_out else "train", path), as_json)
+
+
+@app.command("run")
+def order_rollout(build: str, key: Key = None, as_json: JsonFlag = False) -> None:
+    """Order rollouts of BUILD's model on its training scenarios."""
+    from agent_factory.api.environment import RunRequest, order_run
+
+    show(order_run(RunRequest(build=build), response(), open_desk(), key), as_json)
+
+
+@app.command("trace")
+def show_trace(run: str, offset: int = 0, limit: int = 20, as_json: JsonFlag = False) -> None:
+    """Traces of a RUN that was ordered, page by page."""
+    from agent_factory.api.environment import show_traces
+
+    page = show_traces(run, open_desk(), offset, limit)
+    if as_json:
+        show(page, True)
+        return
+    rows = [
+        {
+            "trace": trace.id,
+            "scenario": trace.scenario_id,
+            "steps": len(trace.steps),
+            "solved": trace.outcome and trace.outcome.success,
+            "failure": trace.failure,
+        }
+        for trace in page.traces
+    ]
+    show(rows, False)

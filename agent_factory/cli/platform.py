@@ -1,0 +1,222 @@
+"""The platform on one machine: MLflow, the API, Dagster's code server, daemon and web server.
+
+Invariants: starting what runs already changes nothing; `down` ends what was started here, and
+nothing else; all addresses are of the loopback interface.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from agent_factory.cli.lock import hold_lock, is_locked
+from agent_factory.cli.probe import answers_http, has_lived, serves_grpc
+from agent_factory.cli.service import (
+    HOST,
+    Running,
+    Service,
+    ServiceFolder,
+    check_alive,
+    find_port,
+    start,
+    stop,
+    wait_ready,
+)
+from agent_factory.core.error import BusyError, FactoryError, InputError, WorkerError
+from agent_factory.core.settings import CHECKOUT, Settings
+
+_PORTS = {"mlflow": 5000, "api": 8400, "code-server": 4266, "dagster-webserver": 3000}
+_ENDING = ("dagster-daemon", "dagster-webserver", "code-server", "api", "mlflow")
+Tell = Callable[[str], None]
+
+
+class Platform:
+    """The services of one home folder."""
+
+    def __init__(self, settings: Settings, tell: Tell) -> None:
+        self.settings = settings
+        self.tell = tell
+        self.folder = ServiceFolder(settings.home)
+        self.dagster_home = Path(os.environ.get("DAGSTER_HOME", CHECKOUT / "dagster_home")).resolve()
+        self.round_lock = self.folder.run / "round.lock"
+        self._lock = self.folder.run / "platform.lock"
+
+    def up(self, owner: str, *, webserver: bool) -> dict[str, Running]:
+        """Start what does not run, wait until all is ready; returns the services by name.
+
+        Raises WorkerError or DeadlineError, naming the service and the end of its log.
+        """
+        with hold_lock(self._lock, "another start or stop of the platform", wait_seconds=120):
+            ports = self._choose_ports()
+            env = self._environment(ports)
+            first = [self._mlflow(ports, env), self._api(ports, env), self._code_server(ports, env)]
+            running = self._bring_up([service for service in first if service is not None], owner)
+            workspace = self._write_workspace(ports["code-server"])
+            second = [self._daemon(workspace, env)]
+            if webserver:
+                second.append(self._webserver(workspace, ports, env))
+            running |= self._bring_up(second, owner)
+        return running
+
+    def down(self, *, owner: str | None = None) -> list[str]:
+        """End the services (of one owner); returns the names of those that were running."""
+        if owner is None and is_locked(self.round_lock):
+            raise BusyError("a round is running and needs the platform: stop it (Ctrl-C) first")
+        ended: list[str] = []
+        with hold_lock(self._lock, "another start or stop of the platform", wait_seconds=120):
+            for name in _ENDING:
+                running = self.folder.read(name)
+                if running is not None and owner in (None, running.owner) and stop(running, self.folder):
+                    ended.append(name)
+        return ended
+
+    def status(self) -> list[Running]:
+        """The services that run."""
+        return self.folder.all()
+
+    def check(self) -> None:
+        """WorkerError, with the end of its log, if a service has ended by itself."""
+        for name in _ENDING:
+            running = self.folder.recall(name)
+            if running is not None:
+                check_alive(running)
+
+    def write_pools(self) -> None:
+        """Hand the limits of ``recipes/pools.toml`` to Dagster."""
+        command = [sys.executable, "-m", "resources.pools"]
+        env = {**os.environ, **self._environment(self._choose_ports())}
+        found = subprocess.run(command, cwd=CHECKOUT, env=env, capture_output=True, text=True, timeout=180, check=False)
+        if found.returncode != 0:
+            raise WorkerError(f"the pools could not be written into Dagster: {found.stderr.strip()[-800:]}")
+
+    def _bring_up(self, services: list[Service], owner: str) -> dict[str, Running]:
+        running = {service.name: self._ensure(service, owner) for service in services}
+        for service in services:
+            wait_ready(service, running[service.name])
+        return running
+
+    def _ensure(self, service: Service, owner: str) -> Running:
+        known = self.folder.read(service.name)
+        if known is not None and known.fingerprint == service.fingerprint:
+            if owner == "up" and known.owner != owner:
+                known = known.model_copy(update={"owner": owner})
+                self.folder.write(known)
+            return known
+        if known is not None:
+            self.tell(f"{service.name} runs with other settings: it is started again")
+            owner = known.owner if known.owner == "up" else owner
+            stop(known, self.folder)
+        where = f" on {service.url}" if service.url else ""
+        self.tell(f"starting {service.name}{where}")
+        return start(service, self.folder, owner)
+
+    def _choose_ports(self) -> dict[str, int]:
+        """The port that a running service has; for others the usual one, or a free one if it is taken."""
+        ports: dict[str, int] = {}
+        for name, usual in _PORTS.items():
+            running = self.folder.read(name)
+            found = running.port if running is not None else None
+            ports[name] = found or find_port(usual, frozenset(ports.values()))
+        return ports
+
+    def _environment(self, ports: dict[str, int]) -> dict[str, str]:
+        given = os.environ.get("MLFLOW_TRACKING_URI", "")
+        return {
+            "AGENT_FACTORY_HOME": str(self.settings.home),
+            "AGENT_FACTORY_RECIPES": str(self.settings.recipes),
+            "AGENT_FACTORY_DATABASE_URL": self.settings.database_url,
+            "AGENT_FACTORY_ARTIFACTS_URL": self.settings.artifacts_url,
+            "AGENT_FACTORY_API_URL": f"http://{HOST}:{ports['api']}",
+            "DAGSTER_HOME": str(self.dagster_home),
+            "MLFLOW_TRACKING_URI": given if given.startswith("http") else f"http://{HOST}:{ports['mlflow']}",
+            "MLFLOW_DISABLE_TELEMETRY": "true",
+            "HF_HUB_DISABLE_TELEMETRY": "1",
+            "DO_NOT_TRACK": "1",
+            "PYTHONUNBUFFERED": "1",
+        }
+
+    def _mlflow(self, ports: dict[str, int], env: dict[str, str]) -> Service | None:
+        if os.environ.get("MLFLOW_TRACKING_URI", "").startswith("http"):
+            return None  # a server of the user's own
+        port = ports["mlflow"]
+        home = self.settings.home
+        command = (
+            *(sys.executable, "-m", "mlflow", "server", "--host", HOST, "--port", str(port), "--workers", "1"),
+            *("--backend-store-uri", f"sqlite:///{home / 'mlflow.db'}"),
+            *("--no-serve-artifacts", "--default-artifact-root", str(home / "mlflow")),
+        )
+        # Its job runner (for judges and prompts) would be a second process, and is not used.
+        quiet = {"MLFLOW_DISABLE_TELEMETRY": "true", "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
+        return self._service("mlflow", command, quiet, answers_http, port)
+
+    def _api(self, ports: dict[str, int], env: dict[str, str]) -> Service:
+        port = ports["api"]
+        command = (sys.executable, "-m", "agent_factory.cli.main", "api", "serve", "--port", str(port))
+        return self._service("api", command, env, answers_http, port)
+
+    def _code_server(self, ports: dict[str, int], env: dict[str, str]) -> Service:
+        port = ports["code-server"]
+        location = _read_location()
+        command = (
+            *(sys.executable, "-m", "dagster", "code-server", "start", "--host", HOST, "--port", str(port)),
+            *("--module-name", location["module_name"], "--location-name", location["location_name"]),
+            *("--working-directory", str(CHECKOUT), "--log-level", "warning"),
+        )
+        return self._service("code-server", command, env, serves_grpc, port, scheme="grpc")
+
+    def _daemon(self, workspace: Path, env: dict[str, str]) -> Service:
+        command = (_beside_python("dagster-daemon"), "run", "--workspace", str(workspace), "--log-level", "info")
+        return self._service("dagster-daemon", command, env, has_lived, None)
+
+    def _webserver(self, workspace: Path, ports: dict[str, int], env: dict[str, str]) -> Service:
+        port = ports["dagster-webserver"]
+        command = (
+            *(_beside_python("dagster-webserver"), "--host", HOST, "--port", str(port)),
+            *("--workspace", str(workspace), "--dagster-log-level", "warning"),
+        )
+        return self._service("dagster-webserver", command, env, answers_http, port)
+
+    def _service(
+        self,
+        name: str,
+        command: tuple[str, ...],
+        env: dict[str, str],
+        probe: Callable[[Running], bool],
+        port: int | None,
+        scheme: str = "http",
+    ) -> Service:
+        url = None if port is None else f"{scheme}://{HOST}:{port}"
+        return Service(name=name, command=command, env=env, probe=probe, port=port, url=url, cwd=CHECKOUT)
+
+    def _write_workspace(self, port: int) -> Path:
+        """Daemon and web server share the one code server, which loads the definitions once."""
+        path = self.folder.run / "workspace.yaml"
+        server = {"host": HOST, "port": port, "location_name": _read_location()["location_name"]}
+        path.write_text(yaml.safe_dump({"load_from": [{"grpc_server": server}]}))
+        return path
+
+
+def _read_location() -> dict[str, str]:
+    path = CHECKOUT / "workspace.yaml"
+    try:
+        found: Any = yaml.safe_load(path.read_text())
+        module = found["load_from"][0]["python_module"]
+        return {"module_name": module["module_name"], "location_name": module["location_name"]}
+    except (OSError, yaml.YAMLError, KeyError, TypeError, IndexError) as error:
+        raise InputError(
+            f"{path} names no Dagster code location ({type(error).__name__}: {error}); "
+            "expected load_from: [{python_module: {module_name, location_name}}]"
+        ) from error
+
+
+def _beside_python(name: str) -> str:
+    path = Path(sys.executable).with_name(name)
+    if not path.exists():
+        raise FactoryError(f"{path} is missing: run `make setup`")
+    return str(path)

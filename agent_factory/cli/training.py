@@ -1,0 +1,36 @@
+"""``factory train``: order, status, reward mix."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from agent_factory.cli.build import order, show_build
+from agent_factory.cli.desk import open_desk
+from agent_factory.cli.output import JsonFlag, show
+
+app = typer.Typer(help="Training jobs: order, status, reward-config.", no_args_is_help=True)
+app.command("order")(order)
+app.command("status")(show_build)
+
+Weight = Annotated[float, typer.Option(help="See RewardConfig.")]
+
+
+@app.command("reward-config")
+def reward_config(
+    build: str,
+    success: Weight = 1.0,
+    reward_model: Weight = 1.0,
+    policy_violation: Weight = -1.0,
+    tool_error: Weight = 0.0,
+    step: Weight = 0.0,
+    as_json: JsonFlag = False,
+) -> None:
+    """Set the weights of a build's reward mix, before its reinforcement begins."""
+    from agent_factory.api.training import RewardRequest, set_rewards
+
+    body = RewardRequest(
+        success=success, reward_model=reward_model, policy_violation=policy_violation, tool_error=tool_error, step=step
+    )
+    show(set_rewards(build, body, open_desk()), as_json)
