@@ -121,17 +121,28 @@ class Artifacts:
 
     def read_table(self, path: str, columns: Sequence[str] | None = None) -> pa.Table:
         """A parquet artifact as a table, or NotFoundError."""
-        self._require(path)
-        with self.files.open(self.locate(path), "rb") as file:
+        with self._reading(path) as file:
             return pq.read_table(file, columns=list(columns) if columns else None)
 
     def read_traces(self, path: str, batch: int = 500) -> Iterator[Trace]:
         """The traces of a parquet artifact, a batch in memory at a time."""
-        self._require(path)
-        with self.files.open(self.locate(path), "rb") as file:
+        with self._reading(path) as file:
             for rows in pq.ParquetFile(file).iter_batches(batch_size=batch, columns=["body"]):
                 for body in rows.column(0).to_pylist():
                     yield Trace.model_validate_json(body)
+
+    @contextmanager
+    def _reading(self, path: str) -> Generator[IO[bytes]]:
+        """An open parquet artifact; StorageError where its bytes are not parquet."""
+        self._require(path)
+        try:
+            with self.files.open(self.locate(path), "rb") as file:
+                yield file
+        except (pa.ArrowInvalid, OSError) as error:
+            raise StorageError(
+                f"artifact {path!r} under {self.url!r} cannot be read as parquet: {error}. "
+                "Remove it and run the asset that makes it again."
+            ) from error
 
     def _require(self, path: str) -> None:
         if not self.exists(path):

@@ -8,7 +8,9 @@ from alembic import command
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import Engine
+from sqlalchemy import Engine, func, select
+
+_LOCK = 7_302_014
 
 
 def upgrade(engine: Engine) -> None:
@@ -20,5 +22,8 @@ def upgrade(engine: Engine) -> None:
         if MigrationContext.configure(connection).get_current_revision() == head:
             return
     with engine.begin() as connection:
+        if engine.dialect.name == "postgresql":
+            # One process at a time makes the tables; SQLite's writers queue by themselves.
+            connection.execute(select(func.pg_advisory_xact_lock(_LOCK)))
         config.attributes["connection"] = connection
         command.upgrade(config, "head")

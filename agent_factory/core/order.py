@@ -142,7 +142,7 @@ def _require_files(recipe: Recipe) -> None:
 def _merge(recipe: Recipe, overrides: Mapping[str, Any]) -> dict[str, Any]:
     merged = deepcopy(recipe.settings)
     for section, values in overrides.items():
-        known = merged.get(section)
+        known = merged.setdefault(section, {}) if section in RecipeSettings.model_fields else None
         if not isinstance(known, dict):
             raise InputError(
                 f"override {section!r} is no section of {recipe.folder / 'build.toml'}; "

@@ -20,7 +20,7 @@ from typing import Any
 import yaml
 
 from agent_factory.contracts.record import NAME_PATTERN
-from agent_factory.core.digest import digest_folder
+from agent_factory.core.digest import digest_bytes, digest_folder
 from agent_factory.core.error import InputError, NotFoundError
 from agent_factory.core.settings import get_settings
 
@@ -75,14 +75,15 @@ class Recipe:
         try:
             module = importlib.import_module(f"{self._package().__name__}.{module_name}")
             return getattr(module, attribute)
-        except (ModuleNotFoundError, AttributeError) as error:
+        except (ImportError, AttributeError, SyntaxError) as error:
             raise InputError(
                 f"recipe {self.name!r} names {target!r} in build.toml, but {error}. "
                 f"Expected a function {attribute!r} in {self.folder / module_name}."
             ) from error
 
     def _package(self) -> ModuleType:
-        name = f"recipe_{self.name}"
+        # Two folders of the same name are two packages, such as a recipe and a changed copy of it.
+        name = f"recipe_{self.name}_{digest_bytes(str(self.folder.resolve()).encode())[:8]}"
         if name not in sys.modules:
             spec = importlib.util.spec_from_file_location(
                 name, self.folder / "__init__.py", submodule_search_locations=[str(self.folder)]
@@ -91,7 +92,11 @@ class Recipe:
                 raise InputError(f"recipe {self.name!r} has no importable {self.folder / '__init__.py'}")
             module = importlib.util.module_from_spec(spec)
             sys.modules[name] = module
-            spec.loader.exec_module(module)
+            try:
+                spec.loader.exec_module(module)
+            except BaseException:
+                del sys.modules[name]  # a package that broke while it was loaded must not be found the next time
+                raise
         return sys.modules[name]
 
     def _read(self, name: str) -> str:
@@ -99,6 +104,8 @@ class Recipe:
             return (self.folder / name).read_text(encoding="utf-8")
         except FileNotFoundError as error:
             raise InputError(f"recipe {self.name!r} has no file {self.folder / name}") from error
+        except UnicodeDecodeError as error:
+            raise InputError(f"{self.folder / name} is not UTF-8 text: {error}") from error
 
     def _read_toml(self, name: str) -> dict[str, Any]:
         try:

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from sqlalchemy import Connection, Engine, create_engine, event, select, update
-from sqlalchemy.exc import IntegrityError, OperationalError
+from sqlalchemy.exc import DatabaseError, IntegrityError
 
 from agent_factory.contracts.record import Record
 from agent_factory.core import table
@@ -42,7 +42,9 @@ class Store:
         try:
             with (self._reader if read_only else self.engine).begin() as connection:
                 yield connection
-        except OperationalError as error:
+        except IntegrityError:
+            raise  # the writer's to answer: another one was first
+        except DatabaseError as error:
             raise StorageError(
                 f"the store at {self.engine.url!r} failed: {error.orig}. "
                 "Check that its disk has room and that it can be written, then try again."

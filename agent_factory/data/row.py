@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator
+from itertools import islice
 from typing import Any, Literal, NamedTuple
 
 from agent_factory.contracts.dataset import DatasetKind
@@ -135,11 +136,20 @@ def _pairs(
                 groups.setdefault(group, ([], []))[side].append(candidate)
     for group in sorted(groups):
         better, worse = groups[group]
-        count = min(limit, len(better) * len(worse)) if by == "task" else min(len(better), len(worse))
-        for number in range(count):
-            # Along the diagonals of the table of pairs, so that every trace is used before one is used twice.
-            turn = number // max(len(better), len(worse))
-            yield better[number % len(better)], worse[(number + turn) % len(worse)]
+        if not better or not worse:
+            continue
+        fewer, more = sorted((len(better), len(worse)))
+        # By kind, a trace of the smaller side is used ``limit`` times at most.
+        count = min(limit, fewer * more) if by == "task" else min(limit * fewer, more)
+        for i, j in islice(_spread(fewer, more), count):
+            yield (better[i], worse[j]) if len(better) == fewer else (better[j], worse[i])
+
+
+def _spread(fewer: int, more: int) -> Iterator[tuple[int, int]]:
+    """Every cell of a table once, so that each row and column is used before one is used again."""
+    for shift in sorted(range(more), key=lambda shift: (shift % fewer, shift)):
+        for i in range(fewer):
+            yield i, (i + shift) % more
 
 
 def _pair_row(better: _Candidate, worse: _Candidate, pairing: str) -> Row:

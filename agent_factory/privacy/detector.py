@@ -72,9 +72,12 @@ class Detector:
         self.find = lru_cache(maxsize=cached_texts)(self._find)
 
     def scan(self, text: str, labels: Iterable[Label]) -> tuple[Finding, ...]:
-        """Findings of some labels, without the first look and without keeping the text."""
+        """Findings of some labels (not PERSON), without keeping the text."""
         wanted = set(labels)
-        return self._analyze(text, [entity for entity, label in ENTITY_LABELS.items() if label in wanted])
+        entities = [
+            name for name, trigger in _TRIGGERS.items() if ENTITY_LABELS[name] in wanted and trigger.search(text)
+        ]
+        return self._analyze(text, entities) if entities else ()
 
     def _find(self, text: str) -> tuple[Finding, ...]:
         """Findings in order of place, none overlapping another or a placeholder."""

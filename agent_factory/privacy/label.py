@@ -62,6 +62,17 @@ def street_of(address: str) -> str | None:
     return street if has_number and len(words) > 1 else None
 
 
+def spellings(day: str) -> tuple[str, ...]:
+    """Other ways to write a date given as YYYY-MM-DD; none where it is not one."""
+    try:
+        found = date.fromisoformat(day)
+    except ValueError:
+        return ()
+    month = found.strftime("%B")
+    numbers = (f"{found:%m/%d/%Y}", f"{found.month}/{found.day}/{found.year}")
+    return (f"{month} {found.day}, {found.year}", f"{found.day} {month} {found.year}", *numbers)
+
+
 def _normalize_date(text: str) -> str:
     numbers = [int(number) for number in re.findall(r"\d+", text)]
     month = next((m for name, m in _MONTHS.items() if re.search(rf"\b{name}", text.casefold())), None)

@@ -15,7 +15,7 @@ from collections.abc import Iterator, Mapping
 from functools import lru_cache
 from typing import NamedTuple
 
-from agent_factory.privacy.label import PLACEHOLDER, Label, normalize, street_of
+from agent_factory.privacy.label import PLACEHOLDER, Label, normalize, spellings, street_of
 from agent_factory.privacy.word import is_ordinary, reads_as_name
 
 _CARD_CONTEXT = r"(?:card|visa|mastercard|amex|ending|ends|last four|digits|\*{2,}|x{4,}|•+)[^.\n]{0,24}?"
@@ -72,6 +72,9 @@ class Pseudonyms:
             return
         else:
             forms[form] = form
+        if label == "BIRTHDATE":
+            for spelling in spellings(form):
+                self._look_for(Known(label, spelling))
         ordinary = label == "PERSON" and is_ordinary(value)
         self._look_for(Known(label, value.strip(), exact_case=ordinary, as_name=ordinary))
 

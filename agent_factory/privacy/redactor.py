@@ -28,8 +28,10 @@ _UNMISTAKABLE: tuple[Label, ...] = ("EMAIL", "IBAN")
 class Redactor:
     """Redaction with the names of a recipe under one key; holds no state of a trace."""
 
-    def __init__(self, names: Iterable[str], key: bytes) -> None:
+    def __init__(self, names: Iterable[str], key: bytes, policy: str | None = None) -> None:
+        """``policy`` is a system prompt that is public as it stands, contact addresses included."""
         self._key = key
+        self._policy = policy.strip() if policy else None
         self.detector = Detector(names)
 
     def open_session(self, trace: Trace | None = None) -> Pseudonyms:
@@ -88,7 +90,9 @@ class Redactor:
         session = self.open_session(trace)
         for message in trace.messages():
             _learn_message(message, session)
-        system = trace.system and self.redact_text(trace.system, session)
+        system = trace.system
+        if system and system.strip() != self._policy:
+            system = self.redact_text(system, session)
         steps = tuple(self._redact_step(step, session) for step in trace.steps)
         closing = tuple(self.redact_message(message, session) for message in trace.closing)
         told = {"system": system, "steps": steps, "closing": closing}
@@ -118,7 +122,8 @@ class Redactor:
             if placeholder not in trace.pseudonyms
         )
         # A second look at the bare text, past all structure, for what cannot be mistaken.
-        bare = Counter(finding.label for finding in self.detector.scan(trace.model_dump_json(), _UNMISTAKABLE))
+        text = trace.model_dump_json(exclude={"system", "tools", "tokens", "pseudonyms"})
+        bare = Counter(finding.label for finding in self.detector.scan(text, _UNMISTAKABLE))
         return found | bare
 
     def _redact_step(self, step: Step, session: Pseudonyms) -> Step:
@@ -155,7 +160,8 @@ def _learn_message(message: Message, session: Pseudonyms) -> None:
 
 def open_redactor(recipe: Recipe | None = None) -> Redactor:
     """The redactor of a recipe (of none: only patterns and fields), under this home's key."""
-    return Redactor(recipe.names if recipe else (), read_key(get_settings().home))
+    key = read_key(get_settings().home)
+    return Redactor(recipe.names, key, recipe.policy) if recipe else Redactor((), key)
 
 
 def find_personal_data(text: str, names: tuple[str, ...] = ()) -> list[Finding]:
