@@ -65,6 +65,7 @@ class ChatTemplate:
         self._closings = tuple(str(text) for text in tokenizer.convert_ids_to_tokens(list(closing_ids)))
         control = {str(token) for token in tokenizer.all_special_tokens} | {"<tool_call>", "</tool_call>"}
         self._control = re.compile("|".join(re.escape(token) for token in sorted(control)))
+        self._tools: tuple[Sequence[Tool], list[Any]] = ((), [])
 
     def encode_prompt(
         self,
@@ -124,11 +125,17 @@ class ChatTemplate:
             return ""
         text = self.tokenizer.apply_chat_template(
             told,
-            tools=[tool.to_wire() for tool in tools] or None,
+            tools=self._to_wire(tools) or None,
             add_generation_prompt=open_turn,
             tokenize=False,
         )
         return str(text)
+
+    def _to_wire(self, tools: Sequence[Tool]) -> list[Any]:
+        """The schemas on the wire; a conversation asks for the same ones again and again."""
+        if self._tools[0] is not tools:
+            self._tools = (tools, [tool.to_wire() for tool in tools])
+        return self._tools[1]
 
     def _to_template(self, message: Message) -> dict[str, Any]:
         """The message as templates want it: arguments as an object, no control tokens from outside."""

@@ -1,0 +1,139 @@
+"""Models and their runs in MLflow: one experiment and one registered model a recipe, one version a model.
+
+The store's manifest is the record; MLflow is where people compare runs and see which model serves.
+Registering is idempotent by the model's build, stage and digest. Aliases: ``candidate`` is the newest
+policy, ``champion`` the one that serves, ``previous`` the one before it.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from agent_factory.contracts.build import BuildSpec
+from agent_factory.contracts.model import ModelManifest
+from agent_factory.core.error import NotFoundError, StorageError
+from agent_factory.core.settings import get_settings
+from agent_factory.training.input import StageInputs
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+
+CANDIDATE, CHAMPION, PREVIOUS = "candidate", "champion", "previous"
+
+
+def open_client(url: str) -> MlflowClient:
+    """MLflow's client for a tracking server or database."""
+    from mlflow import MlflowClient
+
+    return MlflowClient(tracking_uri=url, registry_uri=url)
+
+
+def register_model(url: str, build: BuildSpec, manifest: ModelManifest, inputs: StageInputs) -> ModelManifest:
+    """The manifest with its run and version in MLflow, made now unless they were made before."""
+    from mlflow.exceptions import MlflowException
+
+    try:
+        client = open_client(url)
+        run_id = _find_run(client, manifest) or _record_run(client, build, manifest, inputs)
+        version = _find_version(client, manifest) or _create_version(client, manifest, run_id, url)
+        if manifest.stage == "policy":
+            client.set_registered_model_alias(manifest.recipe, CANDIDATE, version)
+    except MlflowException as error:
+        raise StorageError(
+            f"MLflow at {url!r} refused model {manifest.id!r}: {error}. "
+            "Check that it runs; the model is trained and is registered when the stage runs again."
+        ) from error
+    return manifest.model_copy(update={"mlflow_run_id": run_id, "mlflow_version": version})
+
+
+def move_champion(manifest: ModelManifest, url: str | None = None) -> None:
+    """Make this model the champion and the one before it ``previous``; does nothing where it is already."""
+    from mlflow.exceptions import MlflowException
+
+    client = open_client(url or get_settings().mlflow_url)
+    try:
+        version = _find_version(client, manifest)
+        if version is None:
+            raise NotFoundError(f"MLflow has no version of model {manifest.id!r} (build {manifest.build!r})")
+        aliases: dict[str, Any] = client.get_registered_model(manifest.recipe).aliases
+        serving = aliases.get(CHAMPION)
+        if str(serving) == version:
+            return
+        if serving is not None:
+            client.set_registered_model_alias(manifest.recipe, PREVIOUS, str(serving))
+        client.set_registered_model_alias(manifest.recipe, CHAMPION, version)
+    except MlflowException as error:
+        raise StorageError(f"MLflow could not make model {manifest.id!r} the champion: {error}") from error
+
+
+def _identity(manifest: ModelManifest) -> dict[str, str]:
+    return {"build": manifest.build, "stage": manifest.stage, "digest": manifest.digest}
+
+
+def _where(manifest: ModelManifest) -> str:
+    return " and ".join(f"tags.{name} = '{value}'" for name, value in _identity(manifest).items())
+
+
+def _find_run(client: MlflowClient, manifest: ModelManifest) -> str | None:
+    experiment = client.get_experiment_by_name(manifest.recipe)
+    if experiment is None:
+        return None
+    runs = client.search_runs([experiment.experiment_id], f"{_where(manifest)} and status = 'FINISHED'", max_results=1)
+    return str(runs[0].info.run_id) if runs else None
+
+
+def _record_run(client: MlflowClient, build: BuildSpec, manifest: ModelManifest, inputs: StageInputs) -> str:
+    from mlflow.entities import Metric, Param, RunTag
+
+    experiment = client.get_experiment_by_name(manifest.recipe)
+    experiment_id = client.create_experiment(manifest.recipe) if experiment is None else experiment.experiment_id
+    tags = {
+        **_identity(manifest),
+        "model": manifest.id,
+        "parent": manifest.parent or "none",
+        "project": manifest.project,
+        "recipe_digest": build.recipe_digest,
+        **{f"data.{name}": digest for name, digest in inputs.sources()},
+    }
+    seconds = float(manifest.metrics.get("seconds", 0.0))
+    ended = int(manifest.created_at.timestamp() * 1000)
+    run = client.create_run(
+        experiment_id, start_time=ended - int(seconds * 1000), run_name=f"{manifest.build}.{manifest.stage}"
+    )
+    client.log_batch(
+        run.info.run_id,
+        metrics=[Metric(name, value, ended, 0) for name, value in manifest.metrics.items()],
+        params=[Param(name, str(value)) for name, value in manifest.settings.items()],
+        tags=[RunTag(name, value) for name, value in tags.items()],
+    )
+    client.set_terminated(run.info.run_id, end_time=ended)
+    return str(run.info.run_id)
+
+
+def _find_version(client: MlflowClient, manifest: ModelManifest) -> str | None:
+    name = manifest.recipe.replace("'", "")
+    for version in client.search_model_versions(f"name = '{name}' and tags.digest = '{manifest.digest}'"):
+        if {key: version.tags.get(key) for key in ("build", "stage")} == {
+            "build": manifest.build,
+            "stage": manifest.stage,
+        }:
+            return str(version.version)
+    return None
+
+
+def _create_version(client: MlflowClient, manifest: ModelManifest, run_id: str, url: str) -> str:
+    from mlflow.exceptions import MlflowException
+
+    try:
+        client.create_registered_model(manifest.recipe)
+    except MlflowException as error:
+        if error.error_code != "RESOURCE_ALREADY_EXISTS":
+            raise
+    version = client.create_model_version(
+        manifest.recipe,
+        source=f"artifacts:/{manifest.path}",
+        run_id=run_id,
+        tags={**_identity(manifest), "model": manifest.id, "parent": manifest.parent or "none"},
+        description=f"{manifest.id}, the {manifest.stage} model of build {manifest.build}",
+    )
+    return str(version.version)

@@ -1,0 +1,41 @@
+import json
+
+from agent_factory.training.source import read_clean_dialogues, read_dialogue
+
+
+def test_a_dialogue_comes_back_from_the_wire(build):
+    wire = [
+        {"role": "system", "content": "Be kind."},
+        {"role": "user", "content": "x"},
+        {
+            "role": "assistant",
+            "content": None,
+            "tool_calls": [{"id": "c", "type": "function", "function": {"name": "look", "arguments": '{"at": 1}'}}],
+        },
+        {"role": "tool", "content": "{}", "tool_call_id": "c", "name": "look"},
+        {"role": "assistant", "content": "y"},
+    ]
+    tool = {"type": "function", "function": {"name": "look", "description": "", "parameters": {}}}
+    told = read_dialogue(json.dumps(wire), json.dumps([tool]))
+    assert told.system == "Be kind."
+    assert [message.to_wire() | {"role": message.role} for message in told.messages] == [
+        wire[1],
+        wire[2],
+        wire[3],
+        wire[4],
+    ]
+    assert [entry.to_wire() for entry in told.tools] == [tool]
+
+
+def test_other_recipes_and_projects_are_not_read(artifacts, build):
+    from agent_factory.training.source import find_clean_days
+
+    own = list(artifacts.read_traces("days/2026-11-20/clean_events.parquet"))
+    others = [
+        own[0].model_copy(update={"id": "x", "recipe": "other"}),
+        own[0].model_copy(update={"id": "y", "project": "other"}),
+    ]
+    artifacts.write_traces("days/2026-11-21/clean_events.parquet", [*others, own[1]])
+    days = find_clean_days(artifacts, build)
+    assert len(days) == 2
+    assert len(read_clean_dialogues(artifacts, build, days)) == 41

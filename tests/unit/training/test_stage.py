@@ -1,0 +1,113 @@
+import shutil
+from types import SimpleNamespace
+
+import pytest
+
+from agent_factory.contracts import ModelManifest
+from agent_factory.core.digest import digest_folder
+from agent_factory.core.error import BusyError, InputError, ModelError, NotFoundError
+from agent_factory.training import registry, stage
+from agent_factory.training.lock import hold_lock
+from agent_factory.training.stage import run_stage
+
+
+@pytest.fixture(autouse=True)
+def registered(monkeypatch):
+    """MLflow has tests of its own; here it takes every model."""
+    seen = []
+
+    def register(url, build, manifest, inputs):
+        seen.append(manifest.id)
+        return manifest.model_copy(update={"mlflow_run_id": "r", "mlflow_version": str(len(seen))})
+
+    monkeypatch.setattr(registry, "register_model", register)
+    return seen
+
+
+def test_the_stages_follow_one_another(store, artifacts, build, progress, registered, rollouts):
+    base = run_stage(store, artifacts, build, "pretrain", progress)
+    sft = run_stage(store, artifacts, build, "sft", progress)
+    rollouts(artifacts.local(sft.path))
+    reward = run_stage(store, artifacts, build, "reward", progress)
+    policy = run_stage(store, artifacts, build, "rft", progress)
+
+    assert [m.stage for m in (base, sft, reward, policy)] == ["base", "sft", "reward", "policy"]
+    assert [m.parent for m in (base, sft, reward, policy)] == [None, base.id, sft.id, sft.id]
+    assert (sft.dataset_ids, sft.dataset_digests) == (("D1",), ("digest-D1",))
+    assert policy.dataset_ids == ("D1", "builds/B1/rollouts/run.parquet")
+    assert base.dataset_ids == ("days/2026-11-20/clean_events.parquet",)
+    for manifest in (base, sft, reward, policy):
+        assert digest_folder(artifacts.local(manifest.path)) == manifest.digest
+        assert store.get(ModelManifest, manifest.id) == manifest
+    assert base.metrics["loss"] < base.metrics["first_loss"]
+    assert base.metrics["rows"] == 40
+    assert 0 <= reward.metrics["pairwise_accuracy"] <= 1
+    assert reward.metrics["rollout_pairs"] == 20
+    assert (policy.metrics["rollouts"], policy.metrics["rollout_success"]) == (30, pytest.approx(2 / 3))
+    assert policy.metrics["episodes"] == 20
+    assert registered == [base.id, sft.id, reward.id, policy.id]
+    assert (6, 6) in [told[:2] for told in progress.told]
+    assert not [p for p in artifacts.local("builds/B1/models/.work").iterdir() if p.is_dir()]
+
+    again = run_stage(store, artifacts, build, "sft", progress)
+    assert again == sft
+    assert len(registered) == 4
+
+    changed = build.model_copy(
+        update={"stages": tuple(s.model_copy(update={"parameters": {"steps": 1}}) for s in build.stages)}
+    )
+    other = run_stage(store, artifacts, changed, "sft", progress)
+    assert other.id != sft.id
+    assert other.path.startswith(sft.path + "-")
+    assert digest_folder(artifacts.local(sft.path)) == sft.digest
+
+
+def test_a_stage_without_its_parent_names_what_to_materialize(store, artifacts, build, progress):
+    with pytest.raises(NotFoundError, match=r"'B1' has no base model; materialize training/base_model"):
+        run_stage(store, artifacts, build, "sft", progress)
+
+
+def test_a_build_without_clean_events_says_which_days(store, artifacts, build, progress):
+    artifacts.files.rm(artifacts.locate("days/2026-11-20/clean_events.parquet"))
+    with pytest.raises(InputError, match=r"no clean events from 2026-11-20 to 2026-11-21"):
+        run_stage(store, artifacts, build, "pretrain", progress)
+
+
+def test_a_worker_that_died_before_its_record_is_not_trained_again(store, artifacts, build, progress, monkeypatch):
+    with monkeypatch.context() as patch:
+        patch.setattr(registry, "register_model", lambda *_: 1 / 0)
+        with pytest.raises(ZeroDivisionError):
+            run_stage(store, artifacts, build, "pretrain", progress)
+    assert store.find(ModelManifest) == []
+    monkeypatch.setattr(stage, "_train", lambda *_: pytest.fail("trained twice"))
+    assert run_stage(store, artifacts, build, "pretrain", progress).metrics["rows"] == 40
+
+
+def test_a_spoiled_checkpoint_is_named_and_not_built_upon(store, artifacts, build, progress):
+    base = run_stage(store, artifacts, build, "pretrain", progress)
+    weights = artifacts.local(base.path) / "model.safetensors"
+    weights.write_bytes(weights.read_bytes()[:-8] + b"spoiled!")
+    for kind in ("pretrain", "sft"):
+        with pytest.raises(ModelError, match=r"its digest is .* Delete the folder and run the training stage"):
+            run_stage(store, artifacts, build, kind, progress)
+    shutil.rmtree(artifacts.local(base.path))
+    assert run_stage(store, artifacts, build, "pretrain", progress).id != base.id
+
+
+def test_two_workers_do_not_train_the_same(store, artifacts, build, progress):
+    lock = artifacts.local("builds/B1/models/.work/base.lock")
+    with hold_lock(lock, "it"), pytest.raises(BusyError, match=r"is being trained by process \d+"):
+        run_stage(store, artifacts, build, "pretrain", progress)
+
+
+def test_a_disk_that_is_full_is_a_storage_error(store, artifacts, build, progress, monkeypatch):
+    from agent_factory.core.error import StorageError
+
+    def fail(folder, **_):
+        raise OSError(28, "No space left on device")
+
+    model = SimpleNamespace(save_pretrained=fail)
+    monkeypatch.setattr(stage, "_train", lambda *_: (model, None, {}))
+    with pytest.raises(StorageError, match=r"No space left on device.*goes on from its last checkpoint"):
+        run_stage(store, artifacts, build, "pretrain", progress)
+    assert not artifacts.exists("builds/B1/models/base")
