@@ -20,7 +20,6 @@ from agent_factory.core import clock
 from agent_factory.core.error import StorageError
 from agent_factory.core.store import Store
 from agent_factory.core.tracelog import TraceLog
-from agent_factory.gateway.chat import Sampling
 from agent_factory.privacy.shield import Shield
 from agent_factory.runtime.memory import RememberingShield, memory_id, remember
 from agent_factory.runtime.service import Service
@@ -48,7 +47,7 @@ class LiveSession:
             service.release.model,
             service.release.system_prompt,
             service.tools.tools,
-            Sampling(),
+            service.sampling,
             Limits(
                 max_steps=agent.max_steps,
                 step_seconds=seconds,

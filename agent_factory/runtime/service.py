@@ -25,7 +25,7 @@ from agent_factory.core.digest import digest_json
 from agent_factory.core.error import InputError, ModelError, StorageError
 from agent_factory.core.recipe import Recipe, load_recipe
 from agent_factory.core.store import Store
-from agent_factory.gateway.chat import Engine
+from agent_factory.gateway.chat import Engine, Sampling
 from agent_factory.privacy.redactor import Redactor, open_redactor
 from agent_factory.runtime.promotion import openapi_path
 
@@ -50,6 +50,7 @@ class Service(NamedTuple):
 
     release: Release
     prices: Prices
+    sampling: Sampling
     engine: Engine
     tools: OpenApiTools
     toolbox: Toolbox
@@ -136,6 +137,7 @@ class ServiceRoom:
         return Service(
             release=release,
             prices=read_prices(settings),
+            sampling=_read_sampling(settings),
             engine=self._open_engine(model, self._artifacts),
             tools=tools,
             toolbox=Toolbox(tools, client),
@@ -158,6 +160,15 @@ def open_local_engine(model: ModelManifest, artifacts: Artifacts) -> Engine:
     from agent_factory.gateway.gateway import open_engine
 
     return open_engine(artifacts.local(model.path), model.digest)
+
+
+def _read_sampling(settings: Json) -> Sampling:
+    """Greedy, with actions as long as they were in the build's evaluation."""
+    rollouts = settings.get("rollouts")
+    longest = rollouts.get("max_tokens") if isinstance(rollouts, dict) else None
+    if not isinstance(longest, int):
+        raise InputError(f"the build's settings have rollouts.max_tokens {longest!r}, expected a whole number")
+    return Sampling(temperature=0.0, max_tokens=longest)
 
 
 def _reach_tools(recipe: Recipe, settings: Json) -> tuple[Simulator | None, httpx.AsyncClient]:

@@ -1,0 +1,366 @@
+import asyncio
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from agent_factory.compute.usage import read_usage
+from agent_factory.contracts import Message, SessionMemory, SessionTurn, TokenUsage, ToolCall
+from agent_factory.core.error import (
+    BusyError,
+    ConflictError,
+    DeadlineError,
+    InputError,
+    ModelError,
+    NotFoundError,
+    StorageError,
+)
+from agent_factory.core.store import Store
+from agent_factory.core.tracelog import TraceLog
+from agent_factory.gateway.chat import ChatRequest, ChatResult
+from agent_factory.runtime import live
+from agent_factory.runtime import turn as turn_module
+from agent_factory.runtime.agent import create_agent
+from agent_factory.runtime.promotion import deploy_release
+from agent_factory.runtime.session import SessionManager
+
+Answer = Callable[[ChatRequest], Message | Exception]
+
+
+class ScriptedEngine:
+    """Says the next line of a script at each request; keeps the requests that it was asked."""
+
+    def __init__(self, *script: Message | Exception | Answer) -> None:
+        self.script = list(script)
+        self.asked: list[ChatRequest] = []
+        self.gate: asyncio.Event | None = None
+        self.closed = False
+
+    async def chat(self, request: ChatRequest, *, deadline_seconds: float) -> ChatResult:
+        if self.gate is not None:
+            await self.gate.wait()
+        self.asked.append(request)
+        line = self.script.pop(0)
+        said = line(request) if callable(line) else line
+        if isinstance(said, Exception):
+            raise said
+        return ChatResult(
+            message=said,
+            finish_reason="tool_calls" if said.tool_calls else "stop",
+            usage=TokenUsage(prompt_tokens=40, completion_tokens=10),
+            latency_seconds=0.01,
+        )
+
+    async def close(self) -> None:
+        self.closed = True
+
+
+def call(tool: str, **arguments: Any) -> Message:
+    return Message(role="assistant", tool_calls=(ToolCall(id="c0", name=tool, arguments=arguments),))
+
+
+def say(text: str) -> Message:
+    return Message(role="assistant", content=text)
+
+
+def manage(plant: Any, engine: ScriptedEngine) -> SessionManager:
+    return SessionManager(plant.store, plant.artifacts, lambda _model, _artifacts: engine)
+
+
+CANCEL = "I am anna.berg@example.com. Cancel order 4417, please."
+SCRIPT = (
+    call("get_order", order_id="4417"),
+    call("cancel_order", order_id="4417"),
+    say("Order 4417 is cancelled, confirmation goes to <EMAIL_1>."),
+)
+
+
+@pytest.fixture
+def deployed(plant: Any) -> Any:
+    plant.deploy()
+    return plant
+
+
+def status_in_world(plant: Any, session: str) -> Any:
+    world: Any = plant.store.get(SessionMemory, f"{session}-memory").world
+    return world["orders"]["4417"]["status"]
+
+
+async def test_an_answer_is_real_and_its_trace_is_shielded_and_durable(deployed: Any) -> None:
+    engine = ScriptedEngine(*SCRIPT)
+    manager = manage(deployed, engine)
+    session = await manager.open("support_desk", "app-user-1")
+    reply = await manager.step(session.id, CANCEL, "k1")
+    assert reply.answer == "Order 4417 is cancelled, confirmation goes to anna.berg@example.com."
+    assert [made.name for made in reply.calls] == ["get_order", "cancel_order"]
+    (trace,) = TraceLog(deployed.store).of_session(session.id)
+    assert trace.id == reply.trace
+    assert (trace.source, trace.build, trace.model, trace.metadata["turn"]) == ("production", "b1", "M2", 1)
+    assert "anna.berg@example.com" not in trace.model_dump_json()
+    assert "anna.berg@example.com" not in engine.asked[-1].model_dump_json()
+    assert list(trace.pseudonyms) == ["<EMAIL_1>"]
+    assert status_in_world(deployed, session.id) == "cancelled"
+    (usage,) = read_usage(deployed.store, factory="runtime")
+    assert (usage.prompt_tokens, usage.completion_tokens, usage.build, usage.currency) == (120, 30, "b1", "EUR")
+    await manager.close()
+    assert engine.closed
+
+
+async def test_the_same_key_gives_the_same_reply_and_calls_no_tool_twice(deployed: Any) -> None:
+    engine = ScriptedEngine(*SCRIPT)
+    manager = manage(deployed, engine)
+    session = await manager.open("support_desk")
+    first = await manager.step(session.id, CANCEL, "k1")
+    assert await manager.step(session.id, CANCEL, "k1") == first
+    assert len(engine.asked) == 3
+    assert len(TraceLog(deployed.store).of_session(session.id)) == 1
+    with pytest.raises(ConflictError, match="'k1'"):
+        await manager.step(session.id, "Refund order 4417.", "k1")
+    again = manage(deployed, ScriptedEngine())
+    assert await again.step(session.id, CANCEL, "k1") == first
+    await manager.close()
+    await again.close()
+
+
+async def test_a_session_goes_on_after_a_restart_as_if_there_was_none(deployed: Any) -> None:
+    follow_up = (call("get_order", order_id="4417"), say("It is cancelled, <EMAIL_1>."))
+
+    async def talk(restart: bool) -> tuple[list[Any], str | None, Any]:
+        engines = [ScriptedEngine(*SCRIPT), ScriptedEngine(*follow_up)]
+        manager = manage(deployed, engines[0])
+        session = await manager.open("support_desk")
+        await manager.step(session.id, CANCEL)
+        if restart:
+            await manager.close()
+            manager = manage(deployed, engines[1])
+        else:
+            engines[0].script += follow_up
+        reply = await manager.step(session.id, "What is the status of 4417 now?")
+        await manager.close()
+        asked = engines[1].asked if restart else engines[0].asked[3:]
+        return [request.messages for request in asked], reply.answer, TraceLog(deployed.store).get(reply.trace)
+
+    kept, answer, trace = await talk(restart=False)
+    rebuilt, answer_after, trace_after = await talk(restart=True)
+    assert rebuilt == kept
+    assert answer_after == answer == "It is cancelled, anna.berg@example.com."
+    assert trace_after.steps == trace.steps
+    assert '"status": "cancelled"' in rebuilt[1][-1].content
+    assert trace_after.metadata["turn"] == 2
+    assert len(trace_after.messages()) == 10
+
+
+async def test_one_message_at_a_time(deployed: Any) -> None:
+    engine = ScriptedEngine(say("Hello."), say("Yes."))
+    engine.gate = asyncio.Event()
+    manager = manage(deployed, engine)
+    session = await manager.open("support_desk")
+    first = asyncio.create_task(manager.step(session.id, "Hello"))
+    while not manager._busy:
+        await asyncio.sleep(0)
+    with pytest.raises(BusyError):
+        await manager.step(session.id, "Are you there?")
+    with pytest.raises(BusyError):
+        await manager.end(session.id)
+    engine.gate.set()
+    assert (await first).answer == "Hello."
+    assert (await manager.step(session.id, "Are you there?")).turn == 2
+    await manager.close()
+
+
+async def test_many_sessions_at_once_do_not_mix(deployed: Any) -> None:
+    def answer(request: Any) -> Any:
+        last = request.messages[-1]
+        return call("get_order", order_id=last.content[-4:]) if last.role == "user" else say(last.content)
+
+    manager = manage(deployed, ScriptedEngine(*[answer] * 16))
+    sessions = [await manager.open("support_desk") for _ in range(8)]
+    orders = ["4417", "5520", "6031", "7284"] * 2
+    replies = await asyncio.gather(
+        *(manager.step(session.id, f"Status of {order}") for session, order in zip(sessions, orders, strict=True))
+    )
+    told = [reply.answer for reply in replies]
+    assert all(told[:4])
+    assert told[:4] == told[4:]
+    assert len(set(told)) == 4
+    await manager.close()
+
+
+async def test_steps_are_durable_before_the_next_is_asked(deployed: Any) -> None:
+    seen: list[int] = []
+
+    def look(request: Any) -> Any:
+        (turn,) = Store(deployed.store.url).find(SessionTurn)
+        seen.append(len(turn.steps))
+        return SCRIPT[len(seen) - 1]
+
+    manager = manage(deployed, ScriptedEngine(look, look, look))
+    session = await manager.open("support_desk")
+    await manager.step(session.id, CANCEL)
+    assert seen == [0, 1, 2]
+    await manager.close()
+
+
+class KilledError(BaseException):
+    """Stands for a killed process: nothing handles it."""
+
+
+async def kill_in_mid_turn(plant: Any) -> str:
+    """A process dies after the cancellation was done and before it was answered."""
+
+    def die(request: Any) -> Any:
+        raise KilledError
+
+    manager = manage(plant, ScriptedEngine(*SCRIPT[:2], die))
+    session = await manager.open("support_desk")
+    with pytest.raises(KilledError):
+        await manager.step(session.id, CANCEL, "k1")
+    running = plant.store.get(SessionTurn, f"{session.id}-1")
+    assert (running.state, len(running.steps)) == ("running", 2)
+    ended = f"{running.runner.split('/')[0]}/1/0.00"  # process 1 did not start in 1970
+    plant.store.put(running.model_copy(update={"runner": ended}), replace=True)
+    return session.id
+
+
+async def test_a_killed_turn_loses_nothing_and_is_done_once(deployed: Any) -> None:
+    session = await kill_in_mid_turn(deployed)
+    manager = manage(deployed, ScriptedEngine(*SCRIPT))
+    reply = await manager.step(session, CANCEL, "k1")
+    assert reply.turn == 2
+    assert reply.answer
+    assert reply.answer.startswith("Order 4417 is cancelled")
+    interrupted, answered = TraceLog(deployed.store).of_session(session)
+    assert interrupted.failure
+    assert interrupted.failure.startswith("interrupted")
+    assert len(interrupted.steps) == 2
+    assert interrupted.pseudonyms
+    assert len(answered.steps) == 3
+    assert "cancelled" not in answered.steps[1].observation[0].content  # the world was as before the killed turn
+    assert deployed.store.get(SessionTurn, f"{session}-1").state == "interrupted"
+    assert await manager.step(session, CANCEL, "k1") == reply
+    await manager.close()
+
+
+async def test_a_killed_turn_with_a_live_service_is_not_repeated(make_plant: Any) -> None:
+    plant = make_plant(runtime={"tools_url": "http://127.0.0.1:9"})
+    plant.deploy()
+    session = await kill_in_mid_turn(plant)
+    engine = ScriptedEngine(say("never asked"))
+    manager = manage(plant, engine)
+    with pytest.raises(ModelError, match="interrupted"):
+        await manager.step(session, CANCEL, "k1")
+    assert engine.asked == []
+    assert (await manager.step(session, "Are you there?", "k2")).answer == "never asked"
+    await manager.close()
+
+
+async def test_a_turn_of_a_process_that_lives_is_waited_for(deployed: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    session = await kill_in_mid_turn(deployed)
+    monkeypatch.setattr(turn_module, "is_running", lambda turn: turn.state == "running")
+    manager = manage(deployed, ScriptedEngine(*SCRIPT))
+    with pytest.raises(BusyError):
+        await manager.step(session, CANCEL, "k1")
+    await manager.close()
+
+
+async def test_a_full_disk_costs_the_turn_and_not_the_session(deployed: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    manager = manage(deployed, ScriptedEngine(*SCRIPT[:2], *SCRIPT))
+    session = await manager.open("support_desk")
+    kept = live.add_step
+    failing = [False, True]
+
+    def write(*arguments: Any) -> Any:
+        if failing and failing.pop(0):
+            raise StorageError("the disk is full")
+        return kept(*arguments)
+
+    monkeypatch.setattr(live, "add_step", write)
+    with pytest.raises(StorageError):
+        await manager.step(session.id, CANCEL)
+    reply = await manager.step(session.id, CANCEL)
+    assert reply.answer
+    assert [made.name for made in reply.calls] == ["get_order", "cancel_order"]
+    assert status_in_world(deployed, session.id) == "cancelled"
+    await manager.close()
+
+
+async def test_an_engine_that_fails_is_an_error_and_the_session_goes_on(deployed: Any) -> None:
+    manager = manage(deployed, ScriptedEngine(RuntimeError("boom"), say("Here I am.")))
+    session = await manager.open("support_desk")
+    with pytest.raises(ModelError, match="boom"):
+        await manager.step(session.id, "Hello", "k1")
+    with pytest.raises(ModelError, match="boom"):
+        await manager.step(session.id, "Hello", "k1")
+    assert (await manager.step(session.id, "Hello", "k2")).answer == "Here I am."
+    failed, answered = TraceLog(deployed.store).of_session(session.id)
+    assert failed.failure == "engine: RuntimeError: boom"
+    assert [message.content for message in answered.steps[0].observation] == ["Hello", "Hello"]
+    await manager.close()
+
+
+async def test_a_deadline_ends_a_turn(deployed: Any) -> None:
+    create_agent(deployed.store, "hasty", "support_desk", step_timeout_seconds=0.05)
+    deploy_release(deployed.store, "b1-release", "hasty")
+    engine = ScriptedEngine(say("too late"))
+    engine.gate = asyncio.Event()
+    manager = manage(deployed, engine)
+    session = await manager.open("hasty")
+    with pytest.raises(DeadlineError):
+        await manager.step(session.id, "Hello")
+    await manager.close()
+
+
+async def test_a_step_limit_is_the_agents_failure(deployed: Any) -> None:
+    manager = manage(deployed, ScriptedEngine(*[call("get_order", order_id="4417")] * 12))
+    session = await manager.open("support_desk")
+    reply = await manager.step(session.id, "Status of 4417?", "k")
+    assert reply.answer is None
+    assert reply.failure
+    assert "step limit" in reply.failure
+    assert await manager.step(session.id, "Status of 4417?", "k") == reply
+    await manager.close()
+
+
+async def test_a_closed_session_forgets_what_is_personal(deployed: Any) -> None:
+    manager = manage(deployed, ScriptedEngine(*SCRIPT))
+    session = await manager.open("support_desk")
+    await manager.step(session.id, CANCEL, "k1")
+    await manager.end(session.id)
+    assert (await manager.end(session.id)).state == "closed"
+    memory = deployed.store.get(SessionMemory, f"{session.id}-memory")
+    assert "anna.berg@example.com" not in memory.model_dump_json()
+    for key in (None, "k1"):
+        with pytest.raises(ConflictError, match="closed"):
+            await manager.step(session.id, CANCEL, key)
+    await manager.close()
+
+
+async def test_what_cannot_be_asked_is_refused(plant: Any) -> None:
+    manager = manage(plant, ScriptedEngine())
+    with pytest.raises(NotFoundError):
+        await manager.open("support_desk")
+    plant.deploy()
+    session = await manager.open("support_desk")
+    with pytest.raises(InputError, match="empty"):
+        await manager.step(session.id, "  ")
+    with pytest.raises(NotFoundError):
+        await manager.step("session-0", "Hello")
+    await manager.close()
+
+
+async def test_an_agent_that_nothing_serves_has_no_sessions(plant: Any) -> None:
+    create_agent(plant.store, "night", "support_desk")
+    with pytest.raises(ConflictError, match="nothing serves"):
+        await manage(plant, ScriptedEngine()).open("night")
+
+
+async def test_a_corrupt_model_is_named_with_what_to_do(deployed: Any) -> None:
+    deployed.artifacts.write_bytes("builds/b1/models/policy/model.safetensors", b"scrambled")
+    manager = SessionManager(deployed.store, deployed.artifacts)
+    session = await manager.open("support_desk")
+    with pytest.raises(ModelError, match="digest") as caught:
+        await manager.step(session.id, "Hello")
+    assert "builds/b1/models/policy" in str(caught.value)
+    assert "again" in str(caught.value)
+    assert deployed.store.find(SessionTurn) == []
+    await manager.close()
