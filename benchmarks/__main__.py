@@ -1,5 +1,6 @@
-"""``python -m benchmarks [NAME]``: measure, print a table, write ``benchmarks/latest.json``."""
+"""``python -m benchmarks [--only NAME]``: measure, print a table, write ``benchmarks/latest.json``."""
 
+import argparse
 import importlib
 import json
 import sys
@@ -14,13 +15,12 @@ NAMES = ("load", "round")
 LATEST = Path(__file__).parent / "latest.json"
 
 
-def main(arguments: list[str]) -> int:
-    unknown = [name for name in arguments if name not in NAMES]
-    if unknown:
-        print(f"there is no benchmark {unknown[0]!r}; there are: {', '.join(NAMES)}", file=sys.stderr)
-        return 2
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks")
+    parser.add_argument("--only", choices=NAMES, help="one benchmark instead of all")
+    only = parser.parse_args().only
     figures: list[Figure] = []
-    for name in arguments or NAMES:
+    for name in (only,) if only else NAMES:
         figures.extend(importlib.import_module(f"benchmarks.{name}").measure())
     LATEST.write_text(json.dumps([figure.to_json() for figure in figures], indent=2) + "\n")
     _print(figures)
@@ -37,4 +37,4 @@ def _print(figures: list[Figure]) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    sys.exit(main())
