@@ -134,12 +134,12 @@ class _Document:
 
     def _inline(self, node: Any, place: str, open_refs: tuple[str, ...]) -> Any:
         if isinstance(node, list):
-            return [self._inline(child, f"{place}/{i}", open_refs) for i, child in enumerate(node)]
+            return [self._inline(child, _join(place, i), open_refs) for i, child in enumerate(node)]
         if not isinstance(node, dict):
             return node
         reference = node.get("$ref")
         if not isinstance(reference, str):
-            return {key: self._inline(child, f"{place}/{key}", open_refs) for key, child in node.items()}
+            return {key: self._inline(child, _join(place, key), open_refs) for key, child in node.items()}
         if reference in open_refs:
             self.refuse(place, f"the reference {reference!r} leads back to itself; expected a tree")
         return self._inline(self._find(reference, place), place, (*open_refs, reference))
@@ -208,6 +208,10 @@ class _Document:
         required = schema.get("required", [])
         for name, inner in schema["properties"].items():
             yield name, "body", inner, bool(body.get("required")) and name in required
+
+
+def _join(place: str, part: object) -> str:
+    return f"{place}/{part}" if place else str(part)
 
 
 def _schemas(node: Any, place: str) -> Iterator[tuple[str, Any]]:

@@ -135,7 +135,7 @@ SENTENCES: dict[str, dict[Split, tuple[str, ...]]] = {
         ),
         "eval": (
             "I am {name}, my e-mail is {email}. {text}",
-            "{text} Regards, {name}, {email}",
+            "{text} Regards, {name}, my e-mail is {email}.",
             "{text} My e-mail is {email}, my phone is {phone}. {name}",
         ),
     },

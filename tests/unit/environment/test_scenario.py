@@ -1,0 +1,67 @@
+"""Scenario sets: proved, digested, the same for the same order, and refused where they are not."""
+
+import pytest
+
+from agent_factory.contracts import ScenarioSet, SuccessRules
+from agent_factory.core.artifact import open_artifacts
+from agent_factory.core.error import ConflictError, InputError, StorageError
+from agent_factory.core.store import open_store
+from agent_factory.environment.scenario import draw_scenarios, make_scenario_set, prove_solvable, read_scenarios
+
+
+@pytest.fixture
+def home(tmp_path):
+    return open_store(f"sqlite:///{tmp_path}/f.db"), open_artifacts(str(tmp_path / "artifacts"))
+
+
+def make(home, recipe, seed=1, count=12):
+    return make_scenario_set(*home, recipe, set_id="b-train", build="b", split="train", count=count, seed=seed)
+
+
+def test_a_set_is_kept_and_read_back(home, recipe):
+    record = make(home, recipe)
+
+    assert record.per_level == {"L1": 3, "L2": 3, "L3": 2, "L4": 2, "L5": 2}
+    assert home[0].get(ScenarioSet, "b-train") == record
+    assert read_scenarios(home[1], record) == draw_scenarios(recipe, "train", 12, 1)
+
+
+def test_the_same_order_gives_the_same_set_and_another_is_refused(home, recipe):
+    record = make(home, recipe)
+
+    assert make(home, recipe) == record
+    with pytest.raises(ConflictError, match="b-train"):
+        make(home, recipe, seed=2)
+    assert home[0].get(ScenarioSet, "b-train") == record
+
+
+def test_a_changed_file_is_noticed(home, recipe):
+    record = make(home, recipe)
+    text = home[1].read_text(record.path)
+    home[1].write_text(record.path, text.replace("example.com", "example.org"))
+
+    with pytest.raises(StorageError, match=r"b-train.*make the set again"):
+        read_scenarios(home[1], record)
+
+
+def test_a_scenario_that_cannot_be_solved_is_named(recipe, draw):
+    good = draw("L2", "cancel_order")
+    rules = good.rules.model_copy(update={"state": {**good.rules.state, "orders/1/status": "gone"}})
+    bad = good.model_copy(update={"rules": rules, "id": "impossible"})
+
+    with pytest.raises(InputError, match=r"1 of 2 .*'impossible' is not solved by its reference solution: orders/1"):
+        prove_solvable(recipe, [good, bad])
+
+
+def test_a_scenario_that_asks_for_nothing_is_named(recipe, draw):
+    free = draw("L1", "track_order").model_copy(update={"rules": SuccessRules()})
+
+    with pytest.raises(InputError, match="solved by an agent that does nothing"):
+        prove_solvable(recipe, [free])
+
+
+def test_a_generator_that_gives_too_few_is_told(recipe, replace_part):
+    replace_part("scenarios:generate", lambda split, level, count, seed: [])
+
+    with pytest.raises(InputError, match=r"gave 0 scenarios for train/L1, expected 2"):
+        draw_scenarios(recipe, "train", 10, 0)

@@ -1,0 +1,55 @@
+"""The world: faults on purpose hit the calls that they name, in the episode that has them."""
+
+import json
+
+import pytest
+
+from agent_factory.contracts import Fault, ToolCall
+from agent_factory.core.error import InputError
+from agent_factory.environment.world import load_part, open_world
+
+
+async def statuses(toolbox, name, arguments, times):
+    call = ToolCall(id="c", name=name, arguments=arguments)
+    results = [await toolbox.call(call, 5.0) for _ in range(times)]
+    return [200 if result.ok else json.loads(result.message.content)["status"] for result in results]
+
+
+@pytest.mark.parametrize(
+    ("fault", "expected"),
+    [
+        (Fault(tool="get_order", status=503), [503, 200, 200, 200]),
+        (Fault(tool="get_order", status=500, nth=2, times=2), [200, 500, 500, 200]),
+        (Fault(tool="get_order", status=408), [408, 200, 200, 200]),
+        (Fault(tool="get_shipment", status=503), [200, 200, 200, 200]),
+    ],
+)
+async def test_a_fault_hits_the_calls_that_it_names(recipe, draw, fault, expected):
+    scenario = draw("L2", "cancel_order").model_copy(update={"faults": (fault,)})
+    order = scenario.solution.calls[0].arguments
+    async with open_world(recipe) as world:
+        hit, spared = world.enter("hit", scenario), world.enter("spared", draw("L2", "cancel_order"))
+
+        assert await statuses(hit, "get_order", order, 4) == expected
+        assert await statuses(spared, "get_order", order, 2) == [200, 200]
+
+
+async def test_episodes_change_only_their_own_world(recipe, draw):
+    scenario = draw("L2", "cancel_order")
+    async with open_world(recipe) as world:
+        first, _ = world.enter("first", scenario), world.enter("second", scenario)
+        await statuses(first, "cancel_order", scenario.solution.calls[0].arguments, 1)
+
+        assert world.snapshot("first") != world.snapshot("second") == scenario.state
+
+
+async def test_a_scenario_with_an_unknown_tool_is_refused(recipe, draw):
+    scenario = draw("L1", "track_order").model_copy(update={"tools": ("get_order", "fly")})
+    async with open_world(recipe) as world:
+        with pytest.raises(InputError, match=r"gives the tool 'fly'.*get_shipment"):
+            world.tools_of(scenario)
+
+
+def test_a_part_that_build_toml_does_not_name_is_told(recipe):
+    with pytest.raises(InputError, match=r"\[recipe\] reviewer in build.toml is None"):
+        load_part(recipe, "reviewer")
