@@ -40,7 +40,7 @@ _TRIGGERS = {
         re.IGNORECASE,
     ),
     "CREDIT_CARD": re.compile(r"\d(?:[ -]?\d){10}|(?:end|last)(?s:.){0,40}\d{4}", re.IGNORECASE),
-    "IBAN_CODE": re.compile(r"[A-Z]{2}\d{2}", re.IGNORECASE),
+    "IBAN_CODE": re.compile(r"\b[A-Z]{2}\d{2} ?[A-Z0-9]{3}", re.IGNORECASE),
     "IP_ADDRESS": re.compile(r"(?:\d+\.){3}\d|[0-9A-F]*::[0-9A-F]*|(?:[0-9A-F]+:){5}", re.IGNORECASE),
     "US_SSN": re.compile(r"\d{3}[ .-]?\d{2}[ .-]?\d{4}|\d{5}-\d{4}"),
     "BIRTH_DATE": re.compile(r"\b(?:born|birth|dob)", re.IGNORECASE),

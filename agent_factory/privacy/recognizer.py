@@ -30,8 +30,8 @@ SURE, LIKELY, WEAK, SHAPE_ONLY = 0.9, 0.5, 0.2, 0.05
 _NAME = r"[A-Z][\w'’-]+(?:[ \t]+(?:(?:van|von|de|der|da|di|del|la|bin|al)[ \t]+)*[A-Z][\w'’-]+)"
 _WORD = regex.compile(r"[^\W\d_]+(?:['’-][^\W\d_]+)*")
 _SUFFIX = (
-    r"(?:Street|St|Avenue|Ave|Road|Rd|Boulevard|Blvd|Lane|Ln|Drive|Dr|Court|Ct|Square|Sq|Place|Pl|Terrace|"
-    r"Way|Parkway|Pkwy|Circle|Cir|Highway|Hwy|Crescent|Close|Row|Walk|Alley|Grove|Gardens?|Quay|Mews)"
+    r"(?:(?:Street|Avenue|Road|Boulevard|Lane|Drive|Court|Square|Place|Terrace|Way|Parkway|Circle|Highway|Crescent|"
+    r"Close|Row|Walk|Alley|Grove|Gardens?|Quay|Mews)\b|(?:St|Ave|Rd|Blvd|Ln|Dr|Ct|Sq|Pl|Pkwy|Cir|Hwy)\b\.?)"
 )
 _CITY = r"[A-Z][\w'’.-]*[a-z](?:[ ][A-Z][\w'’-]+){0,2}"
 _STATES = (
@@ -82,7 +82,7 @@ def _number_and_street() -> PatternRecognizer:
         (
             "house number and street",
             rf"(?<![\w$€£.,#-])(?<!order )\d{{1,5}}[A-Za-z]?(?:\s+[NSEW]\.?)?(?:\s+[A-Z][\w'’.-]*){{1,4}}\s+"
-            rf"{_SUFFIX}\b\.?{_UNIT}{_PLACE}",
+            rf"{_SUFFIX}{_UNIT}{_PLACE}",
             SURE,
         ),
         (
