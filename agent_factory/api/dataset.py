@@ -34,7 +34,7 @@ class DatasetRequest(BaseModel):
     first_day: date | None = None
     last_day: date | None = None
     recipe: Name | None = None
-    min_score: float = Field(default=1.0, ge=0, le=1)
+    min_score: float = Field(default=0.8, ge=0, le=1)
     seed: int = Field(default=0, ge=0)
 
     @model_validator(mode="after")

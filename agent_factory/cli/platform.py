@@ -28,11 +28,12 @@ from agent_factory.cli.service import (
     stop,
     wait_ready,
 )
-from agent_factory.core.error import BusyError, FactoryError, InputError, WorkerError
+from agent_factory.core.error import BusyError, DeadlineError, FactoryError, InputError, WorkerError
 from agent_factory.core.settings import CHECKOUT, Settings
 
 _PORTS = {"mlflow": 5000, "api": 8400, "code-server": 4266, "dagster-webserver": 3000}
 _ENDING = ("dagster-daemon", "dagster-webserver", "code-server", "api", "mlflow")
+_POOL_SECONDS = 180.0
 Tell = Callable[[str], None]
 
 
@@ -55,13 +56,18 @@ class Platform:
         with hold_lock(self._lock, "another start or stop of the platform", wait_seconds=120):
             ports = self._choose_ports()
             env = self._environment(ports)
-            first = [self._mlflow(ports, env), self._api(ports, env), self._code_server(ports, env)]
-            running = self._bring_up([service for service in first if service is not None], owner)
+            code_server = self._code_server(ports, env)
+            services = [self._api(ports, env), code_server, *self._mlflow(ports)]
+            running = {service.name: self._ensure(service, owner) for service in services}
+            pools = self._begin_pools(env)
+            # The daemon reads the definitions when it starts: the code server must serve by then.
+            wait_ready(code_server, running[code_server.name])
             workspace = self._write_workspace(ports["code-server"])
-            second = [self._daemon(workspace, env)]
-            if webserver:
-                second.append(self._webserver(workspace, ports, env))
-            running |= self._bring_up(second, owner)
+            later = [self._daemon(workspace, env), *self._webserver(workspace, ports, env, webserver)]
+            running |= {service.name: self._ensure(service, owner) for service in later}
+            for service in (*services, *later):
+                wait_ready(service, running[service.name])
+            self._end_pools(pools)
         return running
 
     def down(self, *, owner: str | None = None) -> list[str]:
@@ -87,19 +93,20 @@ class Platform:
             if running is not None:
                 check_alive(running)
 
-    def write_pools(self) -> None:
-        """Hand the limits of ``recipes/pools.toml`` to Dagster."""
+    def _begin_pools(self, env: dict[str, str]) -> subprocess.Popen[str]:
+        """Hand the limits of ``recipes/pools.toml`` to Dagster, while the services start."""
         command = [sys.executable, "-m", "resources.pools"]
-        env = {**os.environ, **self._environment(self._choose_ports())}
-        found = subprocess.run(command, cwd=CHECKOUT, env=env, capture_output=True, text=True, timeout=180, check=False)
-        if found.returncode != 0:
-            raise WorkerError(f"the pools could not be written into Dagster: {found.stderr.strip()[-800:]}")
+        pipe = subprocess.PIPE
+        return subprocess.Popen(command, cwd=CHECKOUT, env={**os.environ, **env}, stdout=pipe, stderr=pipe, text=True)
 
-    def _bring_up(self, services: list[Service], owner: str) -> dict[str, Running]:
-        running = {service.name: self._ensure(service, owner) for service in services}
-        for service in services:
-            wait_ready(service, running[service.name])
-        return running
+    def _end_pools(self, process: subprocess.Popen[str]) -> None:
+        try:
+            _, told = process.communicate(timeout=_POOL_SECONDS)
+        except subprocess.TimeoutExpired as error:
+            process.kill()
+            raise DeadlineError(f"the pools were not written into Dagster within {_POOL_SECONDS:g} s") from error
+        if process.returncode != 0:
+            raise WorkerError(f"the pools could not be written into Dagster: {told.strip()[-800:]}")
 
     def _ensure(self, service: Service, owner: str) -> Running:
         known = self.folder.read(service.name)
@@ -141,9 +148,9 @@ class Platform:
             "PYTHONUNBUFFERED": "1",
         }
 
-    def _mlflow(self, ports: dict[str, int], env: dict[str, str]) -> Service | None:
+    def _mlflow(self, ports: dict[str, int]) -> list[Service]:
         if os.environ.get("MLFLOW_TRACKING_URI", "").startswith("http"):
-            return None  # a server of the user's own
+            return []  # a server of the user's own
         port = ports["mlflow"]
         home = self.settings.home
         command = (
@@ -153,7 +160,7 @@ class Platform:
         )
         # Its job runner (for judges and prompts) would be a second process, and is not used.
         quiet = {"MLFLOW_DISABLE_TELEMETRY": "true", "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
-        return self._service("mlflow", command, quiet, answers_http, port)
+        return [self._service("mlflow", command, quiet, answers_http, port)]
 
     def _api(self, ports: dict[str, int], env: dict[str, str]) -> Service:
         port = ports["api"]
@@ -174,13 +181,15 @@ class Platform:
         command = (_beside_python("dagster-daemon"), "run", "--workspace", str(workspace), "--log-level", "info")
         return self._service("dagster-daemon", command, env, has_lived, None)
 
-    def _webserver(self, workspace: Path, ports: dict[str, int], env: dict[str, str]) -> Service:
+    def _webserver(self, workspace: Path, ports: dict[str, int], env: dict[str, str], wanted: bool) -> list[Service]:
+        if not wanted:
+            return []
         port = ports["dagster-webserver"]
         command = (
             *(_beside_python("dagster-webserver"), "--host", HOST, "--port", str(port)),
             *("--workspace", str(workspace), "--dagster-log-level", "warning"),
         )
-        return self._service("dagster-webserver", command, env, answers_http, port)
+        return [self._service("dagster-webserver", command, env, answers_http, port)]
 
     def _service(
         self,

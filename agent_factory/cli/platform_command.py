@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from typing import Annotated
 
 import typer
@@ -21,8 +22,14 @@ def up(as_json: JsonFlag = False) -> None:
 
     found = Platform(get_settings(), say)
     found.up("up", webserver=True)
-    found.write_pools()
-    show(found.status(), as_json, _COLUMNS)
+    if as_json:
+        show(found.status(), True)
+        return
+    pages = {"dagster-webserver": "Dagster UI", "mlflow": "MLflow", "api": "API"}
+    for running in found.status():
+        if running.name in pages:
+            typer.echo(f"{pages[running.name]:<12}{running.url}{'/docs' if running.name == 'api' else ''}")
+    say(f"logs are in {found.folder.logs}; `make down` ends it")
 
 
 @platform.command("down")
@@ -83,4 +90,6 @@ def run_round(
     """
     from agent_factory.cli.round import Round
 
+    for number in (signal.SIGTERM, signal.SIGHUP):  # ended like Ctrl-C: the platform is taken down
+        signal.signal(number, signal.default_int_handler)
     raise typer.Exit(Round(recipe, deadline_seconds=deadline, fresh=fresh).run())

@@ -53,7 +53,6 @@ class Round:
         began = time.monotonic()
         say("platform")
         services = self.platform.up("round", webserver=False)
-        self.platform.write_pools()
         url = str(services["api"].url)
         self.desk = open_desk()
         build = self._find_build()

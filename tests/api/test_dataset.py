@@ -1,0 +1,78 @@
+import time
+from collections.abc import Callable
+from typing import Any
+
+from fastapi.testclient import TestClient
+
+from agent_factory.api import dataset as dataset_room
+from agent_factory.api.context import Context
+from agent_factory.contracts import BuildSpec, DatasetManifest, Order
+from agent_factory.core.order import place_order
+from agent_factory.data.clean import clean_day
+from agent_factory.data.event import write_events_day
+from agent_factory.data.label import label_day
+
+DAYS = {"first_day": "2026-10-30", "last_day": "2026-10-30"}
+
+
+def wait_for(client: TestClient, url: str) -> dict[str, Any]:
+    end = time.monotonic() + 60
+    while time.monotonic() < end:
+        order = client.get(url).json()
+        if order["state"] in ("done", "failed"):
+            return order
+        time.sleep(0.05)
+    raise AssertionError("the order did not end")
+
+
+def prepare(client: TestClient, context: Context, event: Callable[..., dict[str, Any]]) -> None:
+    good = {**event("t1"), "outcome": {"success": True, "reward": 1.0, "graded_by": "test"}}
+    client.post("/data/events", json=[good, event("t2", text="hello")])
+    write_events_day(context.store, context.artifacts, "default", "2026-10-30")
+    clean_day(context.artifacts, "2026-10-30")
+    label_day(context.store, context.artifacts, "2026-10-30")
+
+
+def test_a_dataset_of_free_days_is_made(client: TestClient, context: Context, event: Any) -> None:
+    prepare(client, context, event)
+    placed = client.post("/datasets/create", json={"kind": "sft", **DAYS}, headers={"Idempotency-Key": "k"})
+    assert placed.status_code == 202
+    assert placed.headers["Location"] == placed.json()["status_url"]
+    order = wait_for(client, placed.json()["status_url"])
+    assert order["state"] == "done", order["reason"]
+    manifest = client.get(f"/datasets/{order['reason'].split()[-1]}").json()
+    assert manifest["kind"] == "sft"
+    assert manifest["rows"] == 1
+    again = client.post("/datasets/create", json={"kind": "sft", **DAYS}, headers={"Idempotency-Key": "k"})
+    assert again.json()["id"] == placed.json()["id"]
+    assert len(context.store.find(DatasetManifest)) == 1
+
+
+def test_a_dataset_that_cannot_be_made_says_why(client: TestClient) -> None:
+    placed = client.post("/datasets/create", json={"kind": "sft", **DAYS})
+    order = wait_for(client, placed.json()["status_url"])
+    assert order["state"] == "failed"
+    assert "would be empty" in order["reason"]
+
+
+def test_a_builds_dataset_is_ordered(client: TestClient, context: Context, build: BuildSpec) -> None:
+    placed = client.post("/datasets/create", json={"kind": "preference", "build": build.id})
+    order = context.store.get(Order, placed.json()["id"])
+    assert (order.kind, order.state, order.build) == ("dataset", "waiting", "b1")
+    assert client.post("/datasets/create", json={"kind": "sft", "build": "b9"}).status_code == 404
+
+
+def test_a_request_must_name_one_source(client: TestClient) -> None:
+    assert client.post("/datasets/create", json={"kind": "sft"}).status_code == 422
+    assert client.post("/datasets/create", json={"kind": "sft", "build": "b1", **DAYS}).status_code == 422
+    backwards = {"first_day": "2026-10-30", "last_day": "2026-10-01"}
+    assert client.post("/datasets/create", json={"kind": "sft", **backwards}).status_code == 422
+    assert client.get("/datasets/D99").status_code == 404
+
+
+def test_what_a_killed_server_left_is_begun_again(client: TestClient, context: Context, event: Any) -> None:
+    prepare(client, context, event)
+    request = dataset_room.DatasetRequest.model_validate({"kind": "sft", **DAYS}).model_dump(mode="json")
+    order = place_order(context.store, "dataset", request, project="default", state="accepted")
+    dataset_room.resume_orders(context)
+    assert wait_for(client, f"/orders/{order.id}")["state"] == "done"

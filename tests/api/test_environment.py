@@ -1,0 +1,54 @@
+from datetime import UTC, datetime
+
+from fastapi.testclient import TestClient
+
+from agent_factory.api.context import Context
+from agent_factory.contracts import BuildSpec, Message, Step, Trace
+from agent_factory.core.order import place_order
+
+THEN = datetime(2026, 11, 1, tzinfo=UTC)
+
+
+def test_scenarios_are_made_and_proved(client: TestClient) -> None:
+    body = {"recipe": "support_desk", "count": 10, "seed": 3}
+    made = client.post("/env/scenarios", json=body, headers={"Idempotency-Key": "k"})
+    assert made.status_code == 201, made.text
+    assert made.json()["per_level"] == {"L1": 2, "L2": 2, "L3": 2, "L4": 2, "L5": 2}
+    assert made.json()["split"] == "train"
+    again = client.post("/env/scenarios", json=body, headers={"Idempotency-Key": "k"})
+    assert again.json()["id"] == made.json()["id"]
+
+
+def test_an_unknown_recipe_is_told_with_the_known_ones(client: TestClient) -> None:
+    reply = client.post("/env/scenarios", json={"recipe": "nobody", "count": 10})
+    assert reply.status_code == 404
+    assert "support_desk" in reply.json()["error"]["message"]
+
+
+def test_a_run_is_ordered_and_its_traces_are_paged(client: TestClient, context: Context, build: BuildSpec) -> None:
+    placed = client.post("/env/run", json={"build": build.id})
+    assert placed.status_code == 202
+    url = placed.json()["status_url"]
+    assert client.get(url).json() == {
+        "run": placed.json()["id"],
+        "state": "waiting",
+        "offset": 0,
+        "next_offset": None,
+        "traces": [],
+    }
+    said = Message(role="assistant", content="hello")
+    step = Step(index=0, observation=(Message(role="user", content="hi"),), action=said)
+    traces = [Trace(id=f"e{n}", created_at=THEN, started_at=THEN, source="rollout", steps=(step,)) for n in range(5)]
+    context.artifacts.write_traces("builds/b1/rollouts/M1.parquet", traces)
+    first = client.get(url, params={"limit": 3}).json()
+    assert [trace["id"] for trace in first["traces"]] == ["e0", "e1", "e2"]
+    rest = client.get(url, params={"limit": 3, "offset": first["next_offset"]}).json()
+    assert [trace["id"] for trace in rest["traces"]] == ["e3", "e4"]
+    assert rest["next_offset"] is None
+
+
+def test_only_rollouts_have_traces(client: TestClient, context: Context, build: BuildSpec) -> None:
+    order = place_order(context.store, "evaluation", {}, project="default", build=build.id)
+    assert client.get(f"/env/run/{order.id}/trace").status_code == 409
+    assert client.get("/env/run/order-9/trace").status_code == 404
+    assert client.post("/env/run", json={"build": "b9"}).status_code == 404

@@ -1,0 +1,59 @@
+import subprocess
+import sys
+from typing import Any
+
+import pytest
+from fastapi.testclient import TestClient
+
+ENDPOINTS = [
+    "",
+    "POST /compute/allocate",
+    "POST /compute/release",
+    "GET /compute/pools",
+    "GET /compute/usage",
+    "POST /data/events",
+    "POST /data/label",
+    "POST /datasets/create",
+    "GET /datasets/{dataset_id}",
+    "POST /env/scenarios",
+    "POST /env/run",
+    "GET /env/run/{run_id}/trace",
+    "POST /train/jobs",
+    "POST /train/{job}/reward-config",
+    "GET /train/{job}/status",
+    "POST /models/promote",
+    "POST /eval/run",
+    "GET /eval/results/{report_id}",
+    "POST /eval/taskset",
+    "POST /agents",
+    "POST /agents/{agent_id}/sessions",
+    "POST /agents/{agent_id}/sessions/{session_id}/step",
+    "POST /agents/{agent_id}/deploy",
+    "GET /orders/{order_id}",
+    "GET /health",
+    "GET /health/ready",
+    "",
+][1:-1]
+
+
+@pytest.mark.parametrize("endpoint", ENDPOINTS)
+def test_every_endpoint_is_listed_with_its_models(client: TestClient, endpoint: str) -> None:
+    method, path = endpoint.split()
+    found: dict[str, Any] = client.get("/openapi.json").json()["paths"][path][method.lower()]
+    assert found["summary"]
+    assert found["tags"]
+    good = next(code for code in found["responses"] if code.startswith("2"))
+    assert found["responses"][good]["content"]["application/json"]["schema"]
+    if method == "POST":
+        assert found["requestBody"]["content"]
+    for code, answer in found["responses"].items():
+        if int(code) >= 400:
+            assert answer["content"]["application/json"]["schema"]["$ref"].endswith("/ErrorBody"), (endpoint, code)
+
+
+@pytest.mark.parametrize("module", ["agent_factory.api.app", "agent_factory.cli.main"])
+def test_loading_leaves_heavy_libraries_out(module: str) -> None:
+    heavy = "{'torch', 'trl', 'transformers', 'playwright', 'mlflow', 'dagster', 'great_expectations'}"
+    code = f"import sys, {module}; found = {heavy} & set(sys.modules); sys.exit(str(found) if found else 0)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120, check=False)
+    assert done.returncode == 0, done.stderr

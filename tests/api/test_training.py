@@ -1,0 +1,77 @@
+from datetime import UTC, datetime
+
+from fastapi.testclient import TestClient
+
+from agent_factory.api.context import Context
+from agent_factory.contracts import BuildSpec, Order, RewardConfig, StageRun
+
+JOB = {"recipe": "support_desk", "first_day": "2026-10-29", "last_day": "2026-10-31"}
+THEN = datetime(2026, 11, 1, tzinfo=UTC)
+
+
+def test_a_build_is_ordered_with_its_overrides(client: TestClient, context: Context) -> None:
+    placed = client.post("/train/jobs", json={**JOB, "overrides": {"rollouts": {"episodes": 40}}})
+    assert placed.status_code == 202
+    spec = context.store.get(BuildSpec, placed.json()["build"])
+    assert spec.settings["rollouts"]["episodes"] == 40  # type: ignore[index]
+    assert spec.window.days() == ["2026-10-29", "2026-10-30", "2026-10-31"]
+    order = context.store.get(Order, placed.json()["id"])
+    assert (order.kind, order.state) == ("build", "waiting")
+    status = client.get(placed.headers["Location"]).json()
+    assert (status["state"], status["stages"]) == ("waiting", [])
+
+
+def test_the_same_key_orders_one_build(client: TestClient, context: Context) -> None:
+    key = {"Idempotency-Key": "k"}
+    first = client.post("/train/jobs", json=JOB, headers=key)
+    assert client.post("/train/jobs", json=JOB, headers=key).json() == first.json()
+    assert len(context.store.find(BuildSpec)) == 1
+    assert client.post("/train/jobs", json={**JOB, "last_day": "2026-10-30"}, headers=key).status_code == 409
+
+
+def test_wrong_orders_are_refused(client: TestClient) -> None:
+    assert client.post("/train/jobs", json={**JOB, "recipe": "nobody"}).status_code == 404
+    assert client.post("/train/jobs", json={**JOB, "last_day": "2026-10-01"}).status_code == 422
+    wrong = client.post("/train/jobs", json={**JOB, "overrides": {"rollouts": {"episode": 4}}})
+    assert wrong.status_code == 422
+    assert "rollouts.episode" in wrong.json()["error"]["message"]
+    assert client.get("/train/b9/status").status_code == 404
+
+
+def test_status_tells_of_stages_and_failures(client: TestClient, context: Context, build: BuildSpec) -> None:
+    stage = StageRun(
+        id="b1.training.sft_model",
+        created_at=THEN,
+        factory="training",
+        stage="sft_model",
+        build="b1",
+        state="failed",
+        started_at=THEN,
+        updated_at=THEN,
+        error="WorkerError: out of memory",
+    )
+    context.store.put(stage)
+    status = client.get("/train/b1/status").json()
+    assert status["state"] == "failed"
+    assert status["reason"] == "WorkerError: out of memory"
+
+
+def test_rewards_are_set_until_reinforcement_begins(client: TestClient, context: Context, build: BuildSpec) -> None:
+    reply = client.post("/train/b1/reward-config", json={"reward_model": 0.5})
+    assert reply.status_code == 200
+    assert context.store.get(RewardConfig, "b1").reward_model == 0.5
+    assert client.post("/train/b1/reward-config", json={"step": 1.0}).status_code == 422
+    run = StageRun(
+        id="b1.training.reward_model",
+        created_at=THEN,
+        factory="training",
+        stage="reward_model",
+        build="b1",
+        state="running",
+        started_at=THEN,
+        updated_at=THEN,
+    )
+    context.store.put(run)
+    late = client.post("/train/b1/reward-config", json={"reward_model": 2.0})
+    assert late.status_code == 409
+    assert context.store.get(RewardConfig, "b1").reward_model == 0.5
