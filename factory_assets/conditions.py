@@ -14,13 +14,13 @@ def _when_inputs_passed(*, in_one_run: bool, gated: bool = True) -> Condition:
     elsewhere = Condition.newly_updated() & ~Condition.executed_with_root_target()
     updated = Condition.any_deps_match(elsewhere).with_label("an input is newer")
     missing = Condition.any_deps_match(Condition.missing()).with_label("an input is missing")
-    passed = Condition.check_passed()
+    passed = Condition.all_checks_match(Condition.check_passed(), blocking_only=True)
     if in_one_run:
         # Within a run the executor itself stops what is downstream of a failed blocking check.
         updated = Condition.any_deps_updated()
         missing = Condition.any_deps_missing()
         passed = passed | soon
-    checks = Condition.all_deps_match(Condition.all_checks_match(passed, blocking_only=True))
+    checks = Condition.all_deps_match(passed)
     wanted = updated | (Condition.initial_evaluation() & Condition.missing())
     condition = (
         wanted.since(Condition.newly_requested()).with_label("wanted since last requested")

@@ -13,6 +13,11 @@ DAY = dg.DailyPartitionsDefinition(start_date=FIRST_DAY, timezone="UTC", end_off
 BUILD = dg.DynamicPartitionsDefinition(name="build")
 
 
+def from_days(key: dg.AssetKey) -> dg.AssetDep:
+    """A BUILD asset's dependency on a DAY asset: which days it reads is in its BuildSpec's window."""
+    return dg.AssetDep(key, partition_mapping=dg.AllPartitionMapping())
+
+
 def has_day(day: str) -> bool:
     """Whether that day (YYYY-MM-DD) is a partition: neither before FIRST_DAY nor in the future."""
     return DAY.has_partition_key(day)

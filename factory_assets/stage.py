@@ -21,6 +21,9 @@ from agent_factory.core.store import Store
 from factory_assets.partitions import BUILD, DAY
 
 OWNERS = ["team:agent-factory"]
+AGENT_TAG = "agent-factory/agent"
+"""Run tag: the agent that a deployment is for, where it is not the recipe's own."""
+
 Declare = Callable[[Callable[..., Any]], dg.AssetsDefinition]
 
 

@@ -5,7 +5,6 @@ messages are a hint). A worker that was killed is started again, and goes on fro
 that failed by itself is not.
 """
 
-import ctypes
 import os
 import signal
 import subprocess
@@ -16,10 +15,10 @@ from typing import Any
 import dagster as dg
 
 from agent_factory.core.settings import CHECKOUT
+from resources.process import end_with_parent
 
 _RETRIES = 2
 _SECONDS_TO_END = 20.0
-_PR_SET_PDEATHSIG = 1
 _QUIET = {"HF_HUB_DISABLE_TELEMETRY": "1"}
 
 
@@ -56,7 +55,7 @@ class WorkerResource(dg.ConfigurableResource):
             )
 
     def _wait_for(self, command: Sequence[str], environment: Mapping[str, str]) -> int:
-        with subprocess.Popen(command, cwd=CHECKOUT, env=dict(environment), preexec_fn=_end_with_parent) as process:
+        with subprocess.Popen(command, cwd=CHECKOUT, env=dict(environment), preexec_fn=_end_with_run) as process:
             try:
                 return process.wait(timeout=self.deadline_seconds)
             except subprocess.TimeoutExpired as error:
@@ -79,7 +78,6 @@ def _stop(process: "subprocess.Popen[bytes]") -> None:
             process.kill()
 
 
-def _end_with_parent() -> None:
-    # Linux only: a run that is killed outright must not leave a worker that writes beside its successor.
-    if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
+def _end_with_run() -> None:
+    # A run that is killed outright must not leave a worker that writes beside its successor.
+    end_with_parent(signal.SIGTERM)

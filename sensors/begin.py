@@ -10,7 +10,8 @@ from agent_factory.contracts.model import ModelManifest
 from agent_factory.contracts.scenario import ScenarioSet
 from agent_factory.core.store import Store
 from factory_assets import keys
-from sensors.state import AGENT_TAG, ORDER_TAG
+from factory_assets.stage import AGENT_TAG
+from sensors.state import ORDER_TAG
 
 PRIORITY_TAG = "dagster/priority"
 

@@ -25,7 +25,7 @@ from sensors.window import explain_window
 
 @dg.sensor(
     name="accept_build_orders",
-    target=dg.AssetSelection.assets(
+    asset_selection=dg.AssetSelection.assets(
         *keys.DAY_DATA, *keys.LIGHT_ROOTS, keys.BASE_MODEL, keys.ROLLOUTS, keys.REPORT, keys.RELEASE, keys.DEPLOYMENT
     ),
     minimum_interval_seconds=2,
@@ -63,9 +63,7 @@ def _look_at(
         return _refuse(store, order, plan.refusal) if plan.refusal else plan
     lacking = {"pretrain", "sft", "reward", "rft"} - {stage.kind for stage in spec.stages}
     if lacking:
-        return _refuse(
-            store, order, f"build {spec.id!r} lacks the training stages {sorted(lacking)}: the graph has all"
-        )
+        return _refuse(store, order, f"build {spec.id!r} lacks the training stages {sorted(lacking)}: all are needed")
     counts = expected.setdefault(order.id, _count_traces(store, order.project))
     days = spec.window.days()
     reason = explain_window(context.instance, days, counts)

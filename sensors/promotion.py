@@ -15,7 +15,7 @@ from sensors.state import explain_check
 
 @dg.sensor(
     name="promote_passed_builds",
-    target=dg.AssetSelection.assets(keys.RELEASE, keys.DEPLOYMENT),
+    asset_selection=dg.AssetSelection.assets(keys.RELEASE, keys.DEPLOYMENT),
     minimum_interval_seconds=2,
     default_status=dg.DefaultSensorStatus.RUNNING,
     description="Releases and deploys a build whose evaluation says PASS, and no other.",

@@ -8,7 +8,6 @@ from dagster import AssetCheckKey, AssetKey, DagsterEventType, DagsterInstance
 from dagster._core.storage.asset_check_execution_record import AssetCheckExecutionRecordStatus
 
 ORDER_TAG = "agent-factory/order"
-AGENT_TAG = "agent-factory/agent"
 
 
 def newest(instance: DagsterInstance, key: AssetKey, partition: str) -> int | None:

@@ -11,8 +11,8 @@ import dagster as dg
 
 from agent_factory.contracts.record import Part
 from agent_factory.core import clock
-from agent_factory.core.error import InputError
 from agent_factory.core.buildfile import ReturnSection
+from agent_factory.core.error import InputError
 from agent_factory.core.recipe import Recipe
 from agent_factory.core.settings import get_settings
 from agent_factory.core.tracelog import Arrival, TraceLog

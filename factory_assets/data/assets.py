@@ -10,6 +10,7 @@ import dagster as dg
 from agent_factory.contracts.build import BuildSpec
 from factory_assets import keys
 from factory_assets.conditions import CHAIN_IN_ONE_RUN
+from factory_assets.partitions import from_days
 from factory_assets.stage import build_asset, day_asset, working
 from resources.artifact import ArtifactResource
 from resources.store import StoreResource
@@ -92,7 +93,7 @@ def labels(
 
 @build_asset(
     keys.SFT_DATASET,
-    deps=[keys.CLEAN_EVENTS, keys.LABELS],
+    deps=[from_days(keys.CLEAN_EVENTS), from_days(keys.LABELS)],
     kinds={"parquet"},
     code_version="1",
     description="Curated conversations to imitate: the well-labelled traces of the build's window.",
@@ -105,7 +106,7 @@ def sft_dataset(
 
 @build_asset(
     keys.PREFERENCE_DATASET,
-    deps=[keys.CLEAN_EVENTS, keys.LABELS],
+    deps=[from_days(keys.CLEAN_EVENTS), from_days(keys.LABELS)],
     kinds={"parquet"},
     code_version="1",
     description="Pairs of a better and a worse conversation of the same task, for the reward model.",

@@ -21,6 +21,7 @@ def make_sets(store: Store, artifacts: Artifacts, spec: BuildSpec) -> tuple[Scen
         split="train",
         count=spec.train_scenarios,
         seed=spec.seed,
+        project=spec.project,
     )
     held_out = make_scenario_set(
         store,
@@ -31,5 +32,6 @@ def make_sets(store: Store, artifacts: Artifacts, spec: BuildSpec) -> tuple[Scen
         split="eval",
         count=spec.evaluation.scenarios,
         seed=spec.evaluation.seed,
+        project=spec.project,
     )
     return train, held_out

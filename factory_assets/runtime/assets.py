@@ -12,7 +12,8 @@ from agent_factory.core.error import ConflictError
 from factory_assets import keys
 from factory_assets.partitions import DAY
 from factory_assets.record import newest_report
-from factory_assets.stage import OWNERS, build_asset, working
+from factory_assets.stage import AGENT_TAG, OWNERS, build_asset, working
+from resources.artifact import ArtifactResource
 from resources.store import StoreResource
 
 traces = dg.AssetSpec(
@@ -34,7 +35,9 @@ traces = dg.AssetSpec(
     code_version="1",
     description="Model, prompt, tools and memory schema locked together. Only for a build whose report says PASS.",
 )
-def release(context: dg.AssetExecutionContext, store: StoreResource) -> dg.MaterializeResult:
+def release(
+    context: dg.AssetExecutionContext, store: StoreResource, artifacts: ArtifactResource
+) -> dg.MaterializeResult:
     from factory_assets.runtime.promotion import release_passed
 
     records = store.open()
@@ -43,7 +46,7 @@ def release(context: dg.AssetExecutionContext, store: StoreResource) -> dg.Mater
     if report.verdict != "PASS":
         raise ConflictError(f"build {spec.id!r} is not released: its report {report.id!r} says {report.verdict}")
     with working(context, records, store.project):
-        made = release_passed(records, spec)
+        made = release_passed(records, artifacts.open(), spec)
     metadata = {"release": made.id, "model": made.model, "model_digest": made.model_digest, "report": made.report}
     return dg.MaterializeResult(metadata=metadata, data_version=dg.DataVersion(made.model_digest))
 
@@ -63,7 +66,7 @@ def deployment(context: dg.AssetExecutionContext, store: StoreResource) -> dg.Ma
     if made is None:
         raise ConflictError(f"build {context.partition_key!r} has no release: materialize runtime/release first")
     with working(context, records, store.project):
-        found = deploy_and_crown(records, made)
+        found = deploy_and_crown(records, made, context.run.tags.get(AGENT_TAG))
     metadata = {
         "agent": found.agent,
         "deployment": found.id,

@@ -3,22 +3,23 @@
 from agent_factory.contracts.build import BuildSpec
 from agent_factory.contracts.model import ModelManifest
 from agent_factory.contracts.release import Deployment, Release
+from agent_factory.core.artifact import Artifacts
 from agent_factory.core.recipe import load_recipe
 from agent_factory.core.store import Store
 
 
-def release_passed(store: Store, spec: BuildSpec) -> Release:
+def release_passed(store: Store, artifacts: Artifacts, spec: BuildSpec) -> Release:
     """The build's release; ConflictError unless its report says PASS."""
     from agent_factory.runtime.promotion import release_build
 
-    return release_build(store, load_recipe(spec.recipe), spec.id)
+    return release_build(store, load_recipe(spec.recipe), spec.id, artifacts)
 
 
-def deploy_and_crown(store: Store, release: Release) -> Deployment:
-    """The release's deployment to its recipe's agent; its model becomes the champion in MLflow."""
+def deploy_and_crown(store: Store, release: Release, agent: str | None) -> Deployment:
+    """The release's deployment to ``agent`` (its recipe's own if None); its model is MLflow's champion."""
+    from agent_factory.runtime.promotion import deploy_release
     from agent_factory.training.registry import move_champion
 
-    from agent_factory.runtime.promotion import deploy_release
-
+    deployed = deploy_release(store, release.id, agent)
     move_champion(store.get(ModelManifest, release.model))
-    return deploy_release(store, release.id, release.recipe)
+    return deployed

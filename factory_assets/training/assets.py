@@ -5,6 +5,7 @@ import dagster as dg
 from agent_factory.core import clock
 from factory_assets import keys
 from factory_assets.conditions import STAGE_BY_STAGE
+from factory_assets.partitions import from_days
 from factory_assets.record import newest_model
 from factory_assets.stage import build_asset, describe_spending
 from resources.store import StoreResource
@@ -36,7 +37,7 @@ def _train(
 
 @build_asset(
     keys.BASE_MODEL,
-    deps=[keys.CLEAN_EVENTS],
+    deps=[from_days(keys.CLEAN_EVENTS)],
     kinds={"pytorch", "huggingface"},
     code_version="1",
     pool=_POOL,
