@@ -42,7 +42,10 @@ def show_build(build: str, as_json: JsonFlag = False) -> None:
     if as_json:
         show(status, True)
         return
-    show(status.stages, False, ("factory", "stage", "state", "done", "total", "measured", "error"))
+    from agent_factory.cli.display import describe
+
+    for run in status.stages:
+        typer.echo(describe(run))
     show({"state": status.state, "verdict": status.verdict, "reason": status.reason}, False)
 
 

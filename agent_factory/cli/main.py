@@ -48,7 +48,7 @@ def run(arguments: Sequence[str]) -> int:
     command = typer.main.get_command(app)
     try:
         found = command.main(args=list(arguments), prog_name="factory", standalone_mode=False)
-        return found if isinstance(found, int) else 0
+        code = found if isinstance(found, int) else 0
     except FactoryError as error:
         say(f"factory: {error}")
         return error.exit_code
@@ -60,8 +60,7 @@ def run(arguments: Sequence[str]) -> int:
         say(f"factory: {error.format_message()}. `factory --help` lists the commands.")
         return error.exit_code
     except (typer.Abort, KeyboardInterrupt):
-        say("factory: stopped; run the same command again to go on")
-        return 130
+        code = 130
     except BrokenPipeError:
         return 0
     except Exception as error:
@@ -69,6 +68,9 @@ def run(arguments: Sequence[str]) -> int:
             traceback.print_exc()
         say(f"factory: a fault of the factory itself: {type(error).__name__}: {error}. FACTORY_DEBUG=1 shows where.")
         return 1
+    if code == 130:
+        say("factory: stopped; run the same command again to go on")
+    return code
 
 
 def main() -> None:

@@ -31,6 +31,8 @@ def show(value: Any, as_json: bool, columns: Sequence[str] = ()) -> None:
     from rich.console import Console
 
     console = Console()
+    if not console.is_terminal:  # a pipe has no width that a row should be broken at
+        console = Console(width=200)
     if isinstance(plain, list):
         console.print(_to_table(plain, columns) if plain else "none")
         return

@@ -6,7 +6,6 @@ import pytest
 from fastapi.testclient import TestClient
 
 ENDPOINTS = [
-    "",
     "POST /compute/allocate",
     "POST /compute/release",
     "GET /compute/pools",
@@ -32,8 +31,7 @@ ENDPOINTS = [
     "GET /orders/{order_id}",
     "GET /health",
     "GET /health/ready",
-    "",
-][1:-1]
+]
 
 
 @pytest.mark.parametrize("endpoint", ENDPOINTS)

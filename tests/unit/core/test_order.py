@@ -1,0 +1,108 @@
+import shutil
+from datetime import date
+from pathlib import Path
+
+import pytest
+
+from agent_factory.contracts import BuildSpec, DataWindow, Order
+from agent_factory.core.error import ConflictError, InputError, NotFoundError
+from agent_factory.core.order import make_build_spec, move_order, order_build, place_order
+from agent_factory.core.recipe import Recipe, load_recipe
+from agent_factory.core.settings import CHECKOUT
+from agent_factory.core.store import Store, open_store
+
+WINDOW = DataWindow(first_day=date(2026, 10, 29), last_day=date(2026, 10, 31))
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Store:
+    return open_store(f"sqlite:///{tmp_path / 'factory.db'}")
+
+
+@pytest.fixture
+def recipe(tmp_path: Path) -> Recipe:
+    """A copy of the shipped recipe whose files a test may spoil."""
+    shutil.copytree(CHECKOUT / "recipes" / "support_desk", tmp_path / "recipes" / "support_desk")
+    return load_recipe("support_desk", tmp_path / "recipes")
+
+
+def edit(recipe: Recipe, name: str, old: str, new: str) -> Recipe:
+    path = recipe.folder / name
+    text = path.read_text()
+    assert old in text
+    path.write_text(text.replace(old, new, 1))
+    return Recipe(recipe.folder)
+
+
+def test_a_spec_holds_what_the_files_say(recipe: Recipe) -> None:
+    spec = make_build_spec(recipe, "p1", WINDOW)
+    assert (spec.recipe, spec.project, spec.recipe_digest) == ("support_desk", "p1", recipe.digest)
+    assert [stage.kind for stage in spec.stages] == ["pretrain", "sft", "reward", "rft"]
+    assert spec.settings["rollouts"] == recipe.settings["rollouts"]
+    assert spec.gate.min_success == recipe.gate["min_success"]
+    assert "kind" not in spec.stage("sft").parameters
+
+
+def test_overrides_change_this_build_only(recipe: Recipe) -> None:
+    overrides = {"build": {"min_rows": 3}, "training": {"sft": {"steps": 5}}, "gate": {"min_success": 0.1}}
+    spec = make_build_spec(recipe, "default", WINDOW, overrides)
+    assert spec.min_rows == 3
+    assert spec.stage("sft").parameters["steps"] == 5
+    assert spec.gate.min_success == 0.1
+    assert make_build_spec(recipe, "default", WINDOW).min_rows == recipe.settings["build"]["min_rows"]
+
+
+def test_an_unknown_recipe_names_the_known_ones() -> None:
+    with pytest.raises(NotFoundError, match=r"no recipe 'nobody'.*support_desk"):
+        make_build_spec("nobody", "default", WINDOW)
+
+
+def test_what_is_not_toml_is_told_with_its_place(recipe: Recipe) -> None:
+    with pytest.raises(InputError, match=r"build.toml is not TOML.*line"):
+        make_build_spec(edit(recipe, "build.toml", "[build]", "[build"), "default", WINDOW)
+
+
+@pytest.mark.parametrize(
+    ("name", "old", "new", "told"),
+    [
+        ("build.toml", 'kind = "sft"', 'kind = "magic"', "number 2.*kind.*magic"),
+        ("build.toml", "min_rows", "min_row", "build.min_row"),
+        ("build.toml", "[rollouts]", "[rollout]", "rollout"),
+        ("build.toml", "train_scenarios = ", "train_scenarios = -", "train_scenarios"),
+        ("gate.toml", "min_success", "minimal_success", "minimal_success"),
+    ],
+)
+def test_a_wrong_key_is_named(recipe: Recipe, name: str, old: str, new: str, told: str) -> None:
+    with pytest.raises(InputError, match=told):
+        make_build_spec(edit(recipe, name, old, new), "default", WINDOW)
+
+
+@pytest.mark.parametrize(
+    "overrides",
+    [{"nothing": {}}, {"rollouts": {"episode": 1}}, {"training": {"dream": {}}}, {"build": 3}, {"gate": {"x": 1}}],
+)
+def test_a_wrong_override_is_refused(recipe: Recipe, overrides: dict[str, object]) -> None:
+    with pytest.raises(InputError):
+        make_build_spec(recipe, "default", WINDOW, overrides)
+
+
+def test_a_recipe_without_its_policy_cannot_be_ordered(recipe: Recipe) -> None:
+    (recipe.folder / "policy.md").unlink()
+    with pytest.raises(InputError, match=r"policy.md"):
+        make_build_spec(recipe, "default", WINDOW)
+
+
+def test_an_order_is_placed_once_for_a_key(store: Store) -> None:
+    spec = make_build_spec("support_desk", "default", WINDOW, build_id="b1")
+    first = order_build(store, spec)
+    moved = move_order(store, first, "accepted")
+    assert order_build(store, spec) == moved
+    assert len(store.find(Order)) == 1
+    assert store.get(BuildSpec, "b1") == spec
+    with pytest.raises(ConflictError, match="was used for another"):
+        place_order(store, "build", {"recipe": "x"}, project="default", build="b1", key="b1")
+
+
+def test_orders_without_a_key_are_each_their_own(store: Store) -> None:
+    ids = {place_order(store, "rollout", {}, project="default", build="b1").id for _ in range(3)}
+    assert len(ids) == 3
