@@ -21,7 +21,7 @@ from agent_factory.core.error import StorageError
 from agent_factory.core.store import Store
 from agent_factory.core.tracelog import TraceLog
 from agent_factory.privacy.shield import Shield
-from agent_factory.runtime.memory import RememberingShield, memory_id, remember
+from agent_factory.runtime.memory import RememberingShield, memory_id, remember, skip
 from agent_factory.runtime.service import Service
 from agent_factory.runtime.turn import add_step, begin_turn, finish_turn, join_closing, join_steps, settle_interrupted
 
@@ -94,11 +94,16 @@ class LiveSession:
                 "updated_at": clock.now(),
             }
         )
-        world = self.service.snapshot(self.session.id)
-        memory = remember(self._memory, self._shield, turn=turn, world=world, answer=result.answer)
+        memory = self._remember(turn, result.answer)
         await asyncio.to_thread(finish_turn, self._store, turn, self._to_trace(turn, result), memory)
         self._memory, self._turn = memory, None
         return turn, result.answer
+
+    def _remember(self, turn: SessionTurn, answer: str | None) -> SessionMemory:
+        """The memory after the turn; one that the engine failed is undone where the world is the session's own."""
+        if turn.fault == "engine" and self.service.simulator is not None:
+            return skip(self._memory, turn)
+        return remember(self._memory, self._shield, turn=turn, world=self.service.snapshot(turn.session), answer=answer)
 
     def record_usage(self, turn: SessionTurn, wall_seconds: float, cpu_seconds: float) -> None:
         """Write down what the turn spent, at the prices of the build."""

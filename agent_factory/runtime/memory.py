@@ -77,17 +77,21 @@ def remember(
     answer: str | None,
 ) -> SessionMemory:
     """The memory after a finished turn."""
-    return memory.model_copy(
+    return skip(memory, turn).model_copy(
         update={
-            "turns": turn.number,
             "trace": turn.trace,
             "world": world,
             "heard": tuple(shield.heard),
             "pseudonyms": dict(shield.pseudonyms),
             "answers": memory.answers if answer is None else {**memory.answers, str(turn.number): answer},
-            "keys": memory.keys if turn.key is None else {**memory.keys, turn.key: turn.number},
         }
     )
+
+
+def skip(memory: SessionMemory, turn: SessionTurn) -> SessionMemory:
+    """The memory after a turn that left nothing to remember but its number and key."""
+    keys = memory.keys if turn.key is None else {**memory.keys, turn.key: turn.number}
+    return memory.model_copy(update={"turns": turn.number, "keys": keys})
 
 
 def forget(memory: SessionMemory) -> SessionMemory:

@@ -133,6 +133,8 @@ class SessionManager:
                 except BaseException:
                     self._drop(session.id)  # what is in memory may be ahead of the store
                     raise
+            if turn.fault == "engine":
+                self._drop(session.id)  # undone in the store: the next message starts from there
             await asyncio.to_thread(live.record_usage, turn, time.perf_counter() - started, cpu.seconds)
             return _to_reply(turn, answer)
         finally:
@@ -165,9 +167,10 @@ class SessionManager:
 
 def _to_reply(turn: SessionTurn, answer: str | None) -> StepReply:
     if turn.fault == "engine":
-        text = f"turn {turn.number} of session {turn.session!r} was not answered: {turn.failure}"
-        error = DeadlineError if (turn.failure or "").startswith("deadline") else ModelError
-        raise error(f"{text}. Say it again under a new key.")
+        failure = (turn.failure or "").rstrip(".")
+        text = f"turn {turn.number} of session {turn.session!r} was not answered: {failure}"
+        error = DeadlineError if failure.startswith("deadline") else ModelError
+        raise error(f"{text}. Say it again under a new key, or open a new session.")
     return StepReply(
         session=turn.session,
         turn=turn.number,

@@ -1,4 +1,5 @@
 import asyncio
+import json
 from collections.abc import Callable
 from typing import Any
 
@@ -145,7 +146,7 @@ async def test_a_session_goes_on_after_a_restart_as_if_there_was_none(deployed: 
     assert rebuilt == kept
     assert answer_after == answer == "It is cancelled, anna.berg@example.com."
     assert trace_after.steps == trace.steps
-    assert '"status": "cancelled"' in rebuilt[1][-1].content
+    assert json.loads(rebuilt[1][-1].content)["status"] == "cancelled"
     assert trace_after.metadata["turn"] == 2
     assert len(trace_after.messages()) == 10
 
@@ -294,7 +295,20 @@ async def test_an_engine_that_fails_is_an_error_and_the_session_goes_on(deployed
     assert (await manager.step(session.id, "Hello", "k2")).answer == "Here I am."
     failed, answered = TraceLog(deployed.store).of_session(session.id)
     assert failed.failure == "engine: RuntimeError: boom"
-    assert [message.content for message in answered.steps[0].observation] == ["Hello", "Hello"]
+    assert [message.content for message in answered.messages()] == ["Hello", "Here I am."]
+    await manager.close()
+
+
+async def test_a_turn_that_the_engine_failed_is_undone(deployed: Any) -> None:
+    manager = manage(deployed, ScriptedEngine(*SCRIPT[:2], RuntimeError("boom"), *SCRIPT))
+    session = await manager.open("support_desk")
+    with pytest.raises(ModelError, match="boom"):
+        await manager.step(session.id, CANCEL)
+    reply = await manager.step(session.id, CANCEL)
+    answered = TraceLog(deployed.store).of_session(session.id)[-1]
+    assert answered.id == reply.trace
+    assert "cancelled" not in (answered.steps[1].observation[0].content or "")
+    assert answered.steps[1].error is None
     await manager.close()
 
 
