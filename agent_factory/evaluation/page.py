@@ -143,7 +143,7 @@ def _judge(found: Comparison) -> str:
 
 
 def _percent(share: float) -> str:
-    return f"{share * 100:.1f} %"
+    return f"{share * 100:.1f}\N{NO-BREAK SPACE}%"
 
 
 def _points(difference: float) -> str:
