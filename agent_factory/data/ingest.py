@@ -12,6 +12,7 @@ from datetime import timedelta
 from typing import Any, cast
 
 from pydantic import ValidationError
+from pydantic_core import PydanticSerializationError
 
 from agent_factory.contracts.record import DEFAULT_PROJECT
 from agent_factory.contracts.trace import Trace
@@ -110,7 +111,10 @@ def _read_event(event: Any, project: str, event_bytes: int) -> Trace:
             f"started_at: {trace.started_at.isoformat()} is more than a day ahead of {now.isoformat()}; "
             "set the sender's clock"
         )
-    size = len(trace.model_dump_json())
+    try:
+        size = len(trace.model_dump_json())
+    except PydanticSerializationError as error:
+        raise InputError(f"it holds text that is not Unicode: {error}") from error
     if size > event_bytes:
         raise InputError(f"it has {size} characters, at most {event_bytes} are taken; split the episode into sessions")
     return trace

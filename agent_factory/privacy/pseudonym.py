@@ -16,7 +16,7 @@ from functools import lru_cache
 from typing import NamedTuple
 
 from agent_factory.privacy.label import PLACEHOLDER, Label, normalize, spellings, street_of
-from agent_factory.privacy.word import is_ordinary, reads_as_name
+from agent_factory.privacy.word import is_ordinary, reads_as_code, reads_as_name
 
 _CARD_CONTEXT = r"(?:card|visa|mastercard|amex|ending|ends|last four|digits|\*{2,}|x{4,}|•+)[^.\n]{0,24}?"
 _HASH_LENGTH = 16
@@ -168,8 +168,11 @@ def find_known(known: Known, text: str) -> Iterator[tuple[int, int]]:
         return
     for match in _pattern(known).finditer(text):
         start, end = match.span("value" if match["value"] else "before")
-        if not known.as_name or reads_as_name(text, start, end):
-            yield start, end
+        if known.as_name and not reads_as_name(text, start, end):
+            continue
+        if known.label == "PERSON" and reads_as_code(text[start:end]) and text[start:end] != known.text:
+            continue
+        yield start, end
 
 
 @lru_cache(maxsize=20_000)

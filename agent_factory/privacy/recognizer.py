@@ -23,7 +23,7 @@ from agent_factory.privacy.presidio import (
     RecognizerResult,
     UsSsnRecognizer,
 )
-from agent_factory.privacy.word import is_ordinary, reads_as_name
+from agent_factory.privacy.word import is_ordinary, reads_as_code, reads_as_name
 
 SURE, LIKELY, WEAK, SHAPE_ONLY = 0.9, 0.5, 0.2, 0.05
 
@@ -182,7 +182,7 @@ class NameList(LocalRecognizer):
         found: list[RecognizerResult] = []
         for run in self._runs(text):
             start, end = run[0][0], run[-1][1]
-            if len(run) == 1 and is_ordinary(text[start:end]) and not reads_as_name(text, start, end):
+            if len(run) == 1 and not _stands_alone(text, start, end):
                 continue
             found.append(RecognizerResult("PERSON", start, end, SURE))
         return found
@@ -201,6 +201,11 @@ class NameList(LocalRecognizer):
             else:
                 runs.append([(start, end)])
         return runs
+
+
+def _stands_alone(text: str, start: int, end: int) -> bool:
+    word = text[start:end]
+    return not reads_as_code(word) and (not is_ordinary(word) or reads_as_name(text, start, end))
 
 
 def _may_join(text: str, before: tuple[int, int], start: int) -> bool:

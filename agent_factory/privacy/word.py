@@ -14,6 +14,7 @@ _WORDS = """
     terry tiger trace trust victor viola violet wade ward waters webb west white will winter wood woods worth young
 """
 _ORDINARY = frozenset(_WORDS.split())
+_CODE_LETTERS = 3
 _SENTENCE_START = re.compile(r"(?:^|[.!?:;\n>*\"“(\[-])\s*$")
 
 
@@ -26,3 +27,8 @@ def reads_as_name(text: str, start: int, end: int) -> bool:
     """Whether an ordinary word at ``start:end`` is written as a name: a capital that no sentence start explains."""
     word = text[start:end]
     return word[:1].isupper() and not word.isupper() and not _SENTENCE_START.search(text[:start])
+
+
+def reads_as_code(word: str) -> bool:
+    """Whether a word is written like an airport's or a currency's code, not like a name: "MIA"."""
+    return len(word) <= _CODE_LETTERS and word.isupper()

@@ -1,0 +1,151 @@
+"""Each check passes on good data and fails on what it is there for."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pyarrow as pa
+import pytest
+
+from agent_factory.contracts import Message, Scenario, ScenarioSet, Solution, SuccessRules, Trace
+from agent_factory.core import clock
+from agent_factory.core.artifact import Artifacts
+from agent_factory.core.error import NotFoundError
+from agent_factory.core.store import Store
+from agent_factory.data.check import check_enough_rows, check_no_eval_leak, check_no_pii, check_schema
+from agent_factory.data.dataset import DatasetQuery, build_dataset
+from agent_factory.data.event import write_events_day
+from agent_factory.data.ingest import take_events
+
+Make = Callable[..., Trace]
+DAY = "2026-11-20"
+EVENTS = f"days/{DAY}/events.parquet"
+
+
+def _with_column(table: pa.Table, name: str, values: list[Any]) -> pa.Table:
+    return table.set_column(table.schema.get_field_index(name), name, pa.array(values))
+
+
+def test_schema_passes_good_events_and_names_what_is_wrong(store: Store, artifacts: Artifacts, trace: Make) -> None:
+    take_events(store, [trace("a").to_json(), trace("b", steps=()).to_json()])
+    write_events_day(store, artifacts, "default", DAY)
+    assert check_schema(artifacts, DAY).passed
+    good = artifacts.read_table(EVENTS)
+    broken = {
+        "id": (["a", "a"], "unique"),
+        "source": (["production", "dream"], "in_set"),
+        "day": ([DAY, "2026-11-21"], "in_set"),
+        "body": (["{}", "{"], "json_parseable"),
+        "project": (["default", None], "not_be_null"),
+    }
+    for column, (values, expectation) in broken.items():
+        artifacts.write_table(EVENTS, _with_column(good, column, values))
+        outcome = check_schema(artifacts, DAY)
+        assert not outcome.passed
+        (failure,) = outcome.metadata["failed_expectations"]
+        assert failure["expectation"].endswith(expectation)
+        assert failure["column"] == column
+    artifacts.write_table(EVENTS, good.drop_columns(["body"]))
+    assert not check_schema(artifacts, DAY).passed
+
+
+def test_no_pii_fails_where_something_was_left(
+    store: Store, artifacts: Artifacts, trace: Make, take_day: Callable[..., None]
+) -> None:
+    take_day(trace("a", "I am Mia, mia@example.com"))
+    assert check_no_pii(artifacts, DAY).passed
+    left = trace("left", result='{"customer_name": "Xu Yz", "phone": "+1 415 555 0132"}')
+    artifacts.write_traces(f"days/{DAY}/clean_events.parquet", [left])
+    outcome = check_no_pii(artifacts, DAY)
+    assert not outcome.passed
+    assert outcome.metadata == {"traces": 1, "found": {"PERSON": 1, "PHONE": 1}, "examples": ["left"]}
+    assert "Xu" not in outcome.description
+    with pytest.raises(NotFoundError):
+        check_no_pii(artifacts, "2026-11-19")
+
+
+def test_enough_rows(store: Store, artifacts: Artifacts, trace: Make, take_day: Callable[..., None]) -> None:
+    take_day(trace("a"))
+    manifest = build_dataset(store, artifacts, "sft", DatasetQuery(days=(DAY,)))
+    assert check_enough_rows(manifest, 1).passed
+    outcome = check_enough_rows(manifest, 2)
+    assert not outcome.passed
+    assert outcome.description == "D1 has 1 rows; at least 2 are asked for"
+
+
+OPENING = "Could you kindly tell me whether my parcel with number 8815 has already left the warehouse? Yara Sanchez"
+
+
+def _held_out(artifacts: Artifacts, store: Store) -> ScenarioSet:
+    scenario = Scenario(
+        id="eval-1",
+        created_at=clock.now(),
+        recipe="desk",
+        level="L1",
+        kind="track",
+        template="t",
+        split="eval",
+        seed=0,
+        opening=(Message(role="user", content=OPENING),),
+        tools=("get_order",),
+        state={"customers": {"1": {"name": "Yara Sanchez", "email": "yara@example.org"}}},
+        rules=SuccessRules(),
+        solution=Solution(calls=(), answer="Yes."),
+    )
+    path = artifacts.write_text("scenarios/e.jsonl", scenario.model_dump_json() + "\n")
+    held_out = ScenarioSet(
+        id="e",
+        created_at=clock.now(),
+        recipe="desk",
+        split="eval",
+        seed=0,
+        count=1,
+        per_level={"L1": 1},
+        path=path,
+        digest="",
+    )
+    store.put(held_out)
+    return held_out
+
+
+@pytest.mark.parametrize(
+    ("said", "scenario_id", "how"),
+    [
+        ("Hello", "eval-1", "same scenario"),
+        (OPENING.lower().replace("?", " ?").replace("yara sanchez", "Mia Li"), None, "same opening"),
+        (OPENING.replace("8815", "1234").replace("Yara Sanchez", "Olu"), None, "near opening"),
+        ("What of order 5, Yara Sanchez?", None, "same customer"),
+        ("What of order 5? YARA@example.org", None, "same customer"),
+        ("Could you kindly tell me whether my lamp is in stock? Mia Li", None, None),
+    ],
+)
+def test_eval_leaks_are_found(
+    store: Store,
+    artifacts: Artifacts,
+    trace: Make,
+    take_day: Callable[..., None],
+    said: str,
+    scenario_id: str | None,
+    how: str | None,
+) -> None:
+    take_day(trace("a", said, scenario_id=scenario_id), trace("b", said, "No.", scenario_id=scenario_id, success=False))
+    held_out = _held_out(artifacts, store)
+    for kind in ("sft", "preference"):
+        if kind == "preference" and scenario_id is None:
+            continue
+        manifest = build_dataset(store, artifacts, kind, DatasetQuery(days=(DAY,)))
+        outcome = check_no_eval_leak(artifacts, manifest, held_out)
+        assert outcome.passed is (how is None)
+        assert outcome.metadata["leaks"] == ({how: 1} if how else {})
+
+
+def test_eval_dataset_holds_redacted_openings(store: Store, artifacts: Artifacts) -> None:
+    held_out = _held_out(artifacts, store)
+    query = DatasetQuery(taskset=held_out.id)
+    manifest = build_dataset(store, artifacts, "eval", query)
+    (row,) = artifacts.read_table(manifest.path).to_pylist()
+    assert row["scenario_id"] == "eval-1"
+    assert "<PERSON_1>" in row["messages"]
+    assert "Yara" not in row["messages"]
+    assert build_dataset(store, artifacts, "eval", query) == manifest

@@ -1,0 +1,91 @@
+"""Each kind of bad event is told apart, and a refused payload leaves nothing behind."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from agent_factory.contracts import Trace
+from agent_factory.core import clock
+from agent_factory.core.error import ConflictError, InputError
+from agent_factory.core.store import Store
+from agent_factory.core.tracelog import TraceLog
+from agent_factory.data.ingest import take_events
+
+Make = Callable[..., Trace]
+
+
+def test_one_a_batch_and_ndjson_are_taken_and_repeats_are_duplicates(store: Store, trace: Make) -> None:
+    events = [trace(f"t{i}").to_json() for i in range(3)]
+    assert take_events(store, events[0]).accepted == 1
+    assert take_events(store, events).accepted == 2
+    lines = "\n".join(json.dumps(event) for event in events)
+    receipt = take_events(store, f"{lines}\n\n".encode())
+    assert (receipt.accepted, receipt.duplicates) == (0, 3)
+
+
+def test_project_and_arrival_are_filled_in(store: Store, trace: Make) -> None:
+    event = trace("t1").to_json()
+    del event["project"], event["created_at"]
+    take_events(store, event, "shop")
+    kept = TraceLog(store).get("t1")
+    assert kept is not None
+    assert kept.project == "shop"
+
+
+def _change(event: dict[str, Any], **fields: Any) -> dict[str, Any]:
+    return {**event, **fields}
+
+
+@pytest.mark.parametrize(
+    ("fields", "told"),
+    [
+        ({"source": "dream"}, r"event 1 \(id 'bad'\): source: Input should be .*, got 'dream'"),
+        ({"started_at": "2026-11-20T09:00:00"}, "started_at: Input should have timezone info"),
+        ({"started_at": (clock.now() + timedelta(days=2)).isoformat()}, "started_at: .* is more than a day ahead"),
+        ({"steps": None}, "steps: Input should be a valid tuple"),
+        ({"extra": "private"}, "extra: Extra inputs are not permitted$"),
+        ({"project": "other"}, "project: it is 'other', this sender's is 'default'"),
+        ({"metadata": {"x": "y" * 5000}}, "characters, at most 4000 are taken"),
+        ({"id": "../x"}, r"id: '../x' is not a name"),
+    ],
+)
+def test_malformed_event_is_named_by_index_and_field(
+    store: Store, trace: Make, fields: dict[str, Any], told: str
+) -> None:
+    events = [trace("good").to_json(), _change(trace("bad").to_json(), **fields)]
+    with pytest.raises(InputError, match=told) as caught:
+        take_events(store, events, event_bytes=4000)
+    assert "1 of 2 events refused, none was kept" in str(caught.value)
+    assert "private" not in str(caught.value)
+    assert TraceLog(store).get("good") is None
+
+
+def test_every_malformed_event_is_named(store: Store, trace: Make) -> None:
+    text = "\n".join(["{broken", "[1]", json.dumps(trace("good").to_json()), '{"id": "t"}'])
+    with pytest.raises(InputError) as caught:
+        take_events(store, text)
+    message = str(caught.value)
+    assert "event 0: the line is not JSON" in message
+    assert "event 1: expected a JSON object, got list" in message
+    assert "event 3 (id 't'): source: Field required; started_at: Field required; steps: Field required" in message
+    with pytest.raises(InputError, match="not UTF-8"):
+        take_events(store, b"\xff\xfe")
+
+
+def test_same_id_with_other_content_is_refused_whole(store: Store, trace: Make) -> None:
+    take_events(store, trace("t1").to_json())
+    with pytest.raises(ConflictError, match=r"t1.*known with other content"):
+        take_events(store, [trace("t2").to_json(), trace("t1", answer="Lost.").to_json()])
+    assert TraceLog(store).get("t2") is None
+
+
+def test_text_that_is_no_text_is_refused(store: Store, trace: Make) -> None:
+    event = trace("t1").to_json()
+    event["metadata"] = {"x": "\ud800"}
+    with pytest.raises(InputError, match="event 0"):
+        take_events(store, event)

@@ -1,0 +1,150 @@
+"""A hundred real episodes come in once, are cleaned, and become an sft and a preference dataset."""
+
+from __future__ import annotations
+
+import json
+import re
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from agent_factory.contracts import Trace
+from agent_factory.core.artifact import Artifacts
+from agent_factory.core.error import InputError
+from agent_factory.core.settings import CHECKOUT
+from agent_factory.core.store import Store
+from agent_factory.data.check import check_no_pii
+from agent_factory.data.clean import clean_day
+from agent_factory.data.dataset import DatasetQuery, build_dataset
+from agent_factory.data.event import write_events_day
+from agent_factory.data.importer import import_traces
+from agent_factory.data.label import label_day
+from agent_factory.data.tau_bench import read_tau_bench
+
+FILE = CHECKOUT.parent / "shared" / "data" / "tau_bench_airline_gpt4o.json"
+needs_file = pytest.mark.skipif(not FILE.exists(), reason="../shared/data/tau_bench_airline_gpt4o.json is absent")
+POLICY = "# Airline Agent Policy\n\nThe current time is 2024-05-15 15:00:00 EST."
+PERSONAL = ("email", "dob", "last_four", "address1", "address2", "zip", "first_name", "last_name", "user_id")
+
+
+def _episode(**fields: Any) -> dict[str, Any]:
+    call = {"id": "c1", "type": "function", "function": {"name": "look", "arguments": '{"a": 1}'}}
+    told = [
+        {"role": "system", "content": POLICY},
+        {"role": "user", "content": "Hi"},
+        {"role": "assistant", "content": None, "tool_calls": [call]},
+        {"role": "tool", "tool_call_id": "c1", "name": "look", "content": "{}"},
+        {"role": "assistant", "content": "Done."},
+        {"role": "user", "content": "###STOP###"},
+    ]
+    return {"task_id": 3, "trial": 1, "reward": 1.0, "info": {}, "traj": told, **fields}
+
+
+def _write(path: Path, episodes: Any) -> Path:
+    path.write_text(json.dumps(episodes))
+    return path
+
+
+def test_episode_becomes_a_trace_that_depends_on_nothing_else(tmp_path: Path) -> None:
+    path = _write(tmp_path / "a.json", [_episode(), _episode(trial=2, reward=0.0)])
+    first, second = read_tau_bench(path)
+    assert isinstance(first, Trace)
+    assert isinstance(second, Trace)
+    again = next(iter(read_tau_bench(path)))
+    assert isinstance(again, Trace)
+    assert first.model_dump(exclude={"created_at"}) == again.model_dump(exclude={"created_at"})
+    assert first.id.startswith("tau-airline-3-1-")
+    assert (first.scenario_id, first.day, first.system) == ("tau-airline-3", "2024-05-15", POLICY)
+    assert [message.role for message in first.messages()] == ["user", "assistant", "tool", "assistant", "user"]
+    assert first.steps[0].action.tool_calls[0].arguments == {"a": 1}
+    assert first.outcome is not None
+    assert second.outcome is not None
+    assert (first.outcome.success, second.outcome.success) == (True, False)
+    moved = next(iter(read_tau_bench(path, day=date(2026, 11, 20))))
+    assert isinstance(moved, Trace)
+    assert moved.day == "2026-11-20"
+
+
+def test_unreadable_rows_are_quarantined_and_the_rest_goes_in(store: Store, tmp_path: Path) -> None:
+    no_reward = _episode()
+    del no_reward["reward"]
+    bad_call = _episode()
+    bad_call["traj"][2]["tool_calls"][0]["function"]["arguments"] = "{a"
+    bad_role = _episode()
+    bad_role["traj"][1]["role"] = "robot"
+    no_time = _episode()
+    no_time["traj"][0]["content"] = "# Airline Agent Policy"
+    path = _write(tmp_path / "a.json", [_episode(), no_reward, 7, bad_call, bad_role, no_time])
+    report = import_traces(store, path, "tau-bench", "default")
+    assert (report.accepted, report.days) == (1, ("2024-05-15",))
+    told = {row.place: row.reason for row in report.quarantined}
+    assert told["episode 1"] == "no field 'reward'"
+    assert told["episode 2"] == "expected an object, got int"
+    assert "Expecting property name" in told["episode 3"]
+    assert told["episode 4"].startswith("role: Input should be 'system', 'user', 'assistant' or 'tool', got 'robot'")
+    assert "give a day" in told["episode 5"]
+    assert {row.file for row in report.quarantined} == {str(path)}
+
+
+def test_a_file_that_is_something_else(tmp_path: Path) -> None:
+    (tmp_path / "a.json").write_text("{")
+    for name, told in (("a.json", "not JSON"), ("b.json", "there is no file")):
+        with pytest.raises(InputError, match=told):
+            list(read_tau_bench(tmp_path / name))
+    with pytest.raises(InputError, match="expected a list, got dict"):
+        list(read_tau_bench(_write(tmp_path / "c.json", {})))
+
+
+@needs_file
+def test_hundred_real_episodes_become_datasets(store: Store, artifacts: Artifacts) -> None:
+    report = import_traces(store, FILE, "tau-bench", "default")
+    again = import_traces(store, FILE, "tau-bench", "default")
+    assert (report.accepted, report.quarantined, again.accepted, again.duplicates) == (100, (), 0, 100)
+    (day,) = report.days
+    assert write_events_day(store, artifacts, "default", day).rows == 100
+    assert clean_day(artifacts, day).rows == 100
+    label_day(store, artifacts, day)
+    assert check_no_pii(artifacts, day).passed
+    raw = list(artifacts.read_traces(f"days/{day}/events.parquet"))
+    clean = list(artifacts.read_traces(f"days/{day}/clean_events.parquet"))
+    assert sum(_assert_gone(before, after) for before, after in zip(raw, clean, strict=True)) > 500
+    sft = build_dataset(store, artifacts, "sft", DatasetQuery(days=(day,)))
+    assert (sft.rows, sft.trace_count) == (31, 31)
+    preference = build_dataset(store, artifacts, "preference", DatasetQuery(days=(day,)))
+    outcomes = {trace.id: (trace.scenario_id, trace.outcome and trace.outcome.success) for trace in clean}
+    rows = artifacts.read_table(preference.path).to_pylist()
+    assert rows
+    for row in rows:
+        better, worse = (outcomes[trace_id] for trace_id in row["trace_ids"])
+        assert better == (worse[0], True)
+        assert worse[1] is False
+
+
+def _assert_gone(before: Trace, after: Trace) -> int:
+    """How many personal values the raw trace's fields held; none of them is in the clean one."""
+    values = {value for message in before.messages() for value in _values(message.model_dump(mode="json"))}
+    text = "\n".join([message.model_dump_json() for message in after.messages()])
+    for value in values:
+        assert not re.search(rf"(?<!\w){re.escape(value)}(?!\w)", text), (before.id, value)
+    for old, new in zip(before.messages(), after.messages(), strict=True):
+        if old.role == "tool" and (old.content or "").startswith(("{", "[")):
+            assert _shape(json.loads(old.content or "")) == _shape(json.loads(new.content or ""))
+    return len(values)
+
+
+def _values(value: Any, key: str = "") -> set[str]:
+    if isinstance(value, dict):
+        return {found for name, item in value.items() for found in _values(item, name)}
+    if isinstance(value, list):
+        return {found for item in value for found in _values(item, key)}
+    if isinstance(value, str) and value.startswith(("{", "[")):
+        return _values(json.loads(value))
+    return {value} if isinstance(value, str) and key in PERSONAL else set()
+
+
+def _shape(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _shape(item) for key, item in value.items()}
+    return [_shape(item) for item in value] if isinstance(value, list) else type(value)
