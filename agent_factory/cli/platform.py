@@ -141,6 +141,7 @@ class Platform:
             "AGENT_FACTORY_ARTIFACTS_URL": self.settings.artifacts_url,
             "AGENT_FACTORY_API_URL": f"http://{HOST}:{ports['api']}",
             "DAGSTER_HOME": str(self.dagster_home),
+            "PYTHONPATH": str(CHECKOUT),  # Dagster's programs load the run launcher from the checkout
             "MLFLOW_TRACKING_URI": given if given.startswith("http") else f"http://{HOST}:{ports['mlflow']}",
             "MLFLOW_DISABLE_TELEMETRY": "true",
             "HF_HUB_DISABLE_TELEMETRY": "1",

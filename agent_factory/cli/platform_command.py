@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from agent_factory.cli.build import Set
+from agent_factory.cli.desk import read_overrides
 from agent_factory.cli.output import JsonFlag, say, show
 
 platform = typer.Typer(help="The platform on this machine: up, down, status.", no_args_is_help=True)
@@ -82,6 +84,7 @@ def run_round(
     recipe: str = "support_desk",
     deadline: Annotated[float, typer.Option(help="Seconds that the round may take at most.")] = 2700.0,
     fresh: Annotated[bool, typer.Option("--fresh", help="Order a new build though the last one is finished.")] = False,
+    set_: Set = None,
 ) -> None:
     """One whole round for RECIPE: traffic, build, evaluation, deployment, conversation.
 
@@ -92,4 +95,5 @@ def run_round(
 
     for number in (signal.SIGTERM, signal.SIGHUP):  # ended like Ctrl-C: the platform is taken down
         signal.signal(number, signal.default_int_handler)
-    raise typer.Exit(Round(recipe, deadline_seconds=deadline, fresh=fresh).run())
+    overrides = read_overrides(set_ or [])
+    raise typer.Exit(Round(recipe, deadline_seconds=deadline, fresh=fresh, overrides=overrides).run())

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import time
 from datetime import date
+from typing import Any
 
 from agent_factory.cli.desk import open_desk
 from agent_factory.cli.follow import End, find_end, follow
@@ -30,10 +31,14 @@ from agent_factory.core.settings import get_settings
 class Round:
     """The round of one recipe on this machine."""
 
-    def __init__(self, recipe: str, *, deadline_seconds: float, fresh: bool = False) -> None:
+    def __init__(
+        self, recipe: str, *, deadline_seconds: float, fresh: bool = False, overrides: dict[str, Any] | None = None
+    ) -> None:
         self.settings = get_settings()
         self.recipe = load_recipe(recipe, self.settings.recipes)
-        self.rules = read_settings_of(self.recipe)
+        self.overrides = overrides or {}
+        sections = {name: values for name, values in self.overrides.items() if name != "gate"}
+        self.rules = read_settings_of(self.recipe, sections)
         self.platform = Platform(self.settings, lambda text: say(f"  {text}"))
         self.fresh = fresh
         self.began_at = clock.now()
@@ -108,7 +113,7 @@ class Round:
     def _order(self) -> BuildSpec:
         first, last = date.fromisoformat(self.memo.days[0]), date.fromisoformat(self.memo.days[-1])
         window = DataWindow(first_day=first, last_day=last)
-        build = make_build_spec(self.recipe, self.desk.project, window)
+        build = make_build_spec(self.recipe, self.desk.project, window, self.overrides)
         # The memo comes first, so that a stop between the two lines leaves no order that it does not know.
         self._remember(build=build.id)
         order_build(self.desk.store, build)

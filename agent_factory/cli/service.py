@@ -23,7 +23,7 @@ from agent_factory.core.digest import digest_json
 from agent_factory.core.error import DeadlineError, StorageError, WorkerError
 
 HOST = "127.0.0.1"
-_GRACE_SECONDS = 20.0
+_GRACE_SECONDS = 30.0
 _children_of_ours: dict[int, subprocess.Popen[bytes]] = {}
 
 
