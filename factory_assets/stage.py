@@ -77,6 +77,7 @@ def working(context: dg.AssetExecutionContext, store: Store, project: str) -> Ge
         meter(store, cast("FactoryName", factory), thing, build=build, prices=prices, project=project),
         track(store, factory, thing, build=build, scope=scope, project=project) as progress,
     ):
+        progress.update(requested_by=context.run.tags.get("dagster/sensor_name", "a person"))
         yield progress
 
 
