@@ -113,7 +113,7 @@ def _to_result(call: ToolCall, response: httpx.Response) -> ToolResult:
     except json.JSONDecodeError:
         body = text
     if response.is_success:
-        content = json.dumps(body, ensure_ascii=False, separators=(", ", ": "))
+        content = json.dumps(body, ensure_ascii=False, separators=(",", ":"))
         return ToolResult(Message(role="tool", tool_call_id=call.id, name=call.name, content=content), None)
     error = body.get("error") if isinstance(body, dict) else body
     return _failed(call, response.status_code, str(error or response.reason_phrase))

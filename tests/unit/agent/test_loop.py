@@ -83,7 +83,7 @@ async def test_a_turn_is_steps_of_observation_and_action(toolbox):
     trace = conversation.to_trace("t1", "rollout", scenario_id="s")
     assert [message.role for message in trace.messages()] == ["user", "assistant", "tool", "assistant"]
     assert [step.observation[0].role for step in trace.steps] == ["user", "tool"]
-    assert trace.steps[1].observation[0].content == '{"email": "a@b.c"}'
+    assert trace.steps[1].observation[0].content == '{"email":"a@b.c"}'
     assert (trace.system, trace.model, trace.scenario_id) == ("be kind", "m", "s")
 
 
