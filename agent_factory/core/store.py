@@ -39,16 +39,8 @@ class Store:
 
         A ``read_only`` one takes no write lock on SQLite, so that readers never wait for writers.
         """
-        try:
-            with (self._reader if read_only else self.engine).begin() as connection:
-                yield connection
-        except IntegrityError:
-            raise  # the writer's to answer: another one was first
-        except DatabaseError as error:
-            raise StorageError(
-                f"the store at {self.engine.url!r} failed: {error.orig}. "
-                "Check that its disk has room and that it can be written, then try again."
-            ) from error
+        with _telling(self.engine), (self._reader if read_only else self.engine).begin() as connection:
+            yield connection
 
     def put(self, record: Record, *, replace: bool = False) -> bool:
         """Write a record; True if it was new or changed, False if it stood there already.
@@ -133,6 +125,20 @@ class Store:
             return self.next_number(name)
 
 
+@contextmanager
+def _telling(engine: Engine) -> Generator[None]:
+    """What the database says is wrong, as a StorageError."""
+    try:
+        yield
+    except IntegrityError:
+        raise  # the writer's to answer: another one was first
+    except DatabaseError as error:
+        raise StorageError(
+            f"the store at {engine.url!r} failed: {error.orig}. "
+            "Check that its disk has room and that it can be read and written, then try again."
+        ) from error
+
+
 def _to_row(record: Record) -> dict[str, Any]:
     body = record.to_json()
     return {
@@ -153,7 +159,10 @@ def open_engine(url: str) -> Engine:
         return create_engine(url, pool_pre_ping=True)
     engine = create_engine(url, connect_args={"timeout": 30})
     if engine.url.database:
-        Path(engine.url.database).parent.mkdir(parents=True, exist_ok=True)
+        try:
+            Path(engine.url.database).parent.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise StorageError(f"there is no room for the store at {engine.url!r}: {error}") from error
 
     @event.listens_for(engine, "connect")
     def _configure(connection: Any, _: Any) -> None:
@@ -176,5 +185,6 @@ def open_store(url: str | None = None) -> Store:
     from agent_factory.core.migration import upgrade
 
     store = Store(url or get_settings().database_url)
-    upgrade(store.engine)
+    with _telling(store.engine):
+        upgrade(store.engine)
     return store

@@ -1,0 +1,93 @@
+"""A recipe's files are checked where they are read, and its code where it is loaded."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from agent_factory.core.error import InputError, NotFoundError
+from agent_factory.core.recipe import Recipe, load_recipe
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    folder = tmp_path / "desk"
+    folder.mkdir()
+    (folder / "build.toml").write_text('[build]\nbase_model = "nano"\n')
+    (folder / "__init__.py").write_text("")
+    return folder
+
+
+def test_load_names_the_recipes_there_are(folder: Path) -> None:
+    assert load_recipe("desk", folder.parent).settings == {"build": {"base_model": "nano"}}
+    for name in ("desks", "../desk", ""):
+        with pytest.raises(NotFoundError, match="there are: desk"):
+            load_recipe(name, folder.parent)
+
+
+def test_digest_follows_contents_and_passes_over_byte_code(folder: Path) -> None:
+    before = Recipe(folder).digest
+    (folder / "__pycache__").mkdir()
+    (folder / "__pycache__" / "x.pyc").write_bytes(b"1")
+    assert Recipe(folder).digest == before
+    (folder / "policy.md").write_text("Be kind.")
+    assert Recipe(folder).digest != before
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "told"),
+    [
+        ("build.toml", b"[build\n", "build.toml is not TOML"),
+        ("gate.toml", b"x =", "gate.toml is not TOML"),
+        ("openapi.yaml", b"a: [", "openapi.yaml is not YAML"),
+        ("openapi.yaml", b"- a", "holds list, expected a mapping"),
+        ("policy.md", b"\xff\xfe", "policy.md is not UTF-8 text"),
+    ],
+)
+def test_broken_file_is_named(folder: Path, name: str, content: bytes, told: str) -> None:
+    (folder / name).write_bytes(content)
+    recipe = Recipe(folder)
+    read = {"build.toml": "settings", "gate.toml": "gate", "openapi.yaml": "openapi", "policy.md": "policy"}
+    with pytest.raises(InputError, match=told):
+        getattr(recipe, read[name])
+
+
+def test_missing_file_is_named(folder: Path) -> None:
+    with pytest.raises(InputError, match=r"recipe 'desk' has no file .*names\.txt"):
+        _ = Recipe(folder).names
+
+
+def test_names_pass_over_comments_and_blanks(folder: Path) -> None:
+    (folder / "names.txt").write_text("# people\nAnna\n\n  Berg \n")
+    assert Recipe(folder).names == ("Anna", "Berg")
+
+
+def test_code_is_loaded_and_what_is_wrong_with_it_told(folder: Path) -> None:
+    (folder / "good.py").write_text("from .other import VALUE\n\ndef make():\n    return VALUE\n")
+    (folder / "other.py").write_text("VALUE = 7\n")
+    (folder / "bad.py").write_text("def make(:\n")
+    recipe = Recipe(folder)
+    assert recipe.load("good:make")() == 7
+    for target in ("gone:make", "good:gone", "bad:make"):
+        with pytest.raises(InputError, match=f"recipe 'desk' names '{target}' in build.toml"):
+            recipe.load(target)
+
+
+def test_a_copy_under_another_root_is_another_package(folder: Path, tmp_path: Path) -> None:
+    (folder / "part.py").write_text("def make():\n    return 'one'\n")
+    copy = tmp_path / "elsewhere" / "desk"
+    copy.mkdir(parents=True)
+    (copy / "__init__.py").write_text("")
+    (copy / "part.py").write_text("def make():\n    return 'two'\n")
+    assert Recipe(folder).load("part:make")() == "one"
+    assert Recipe(copy).load("part:make")() == "two"
+
+
+def test_a_package_that_broke_is_loaded_anew_once_mended(folder: Path) -> None:
+    (folder / "__init__.py").write_text("raise ImportError('half')\n")
+    (folder / "part.py").write_text("def make():\n    return 1\n")
+    with pytest.raises(InputError, match="half"):
+        Recipe(folder).load("part:make")
+    (folder / "__init__.py").write_text("# mended now\n")
+    assert Recipe(folder).load("part:make")() == 1

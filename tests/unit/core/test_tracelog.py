@@ -1,0 +1,78 @@
+"""The inbox keeps each trace once, batches whole, and days apart."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from agent_factory.contracts import Message, Step, Trace
+from agent_factory.core.error import ConflictError
+from agent_factory.core.store import Store
+from agent_factory.core.tracelog import TraceLog
+
+WHEN = datetime(2026, 11, 20, 23, 30, tzinfo=UTC)
+
+
+def _trace(name: str, said: str = "Hello.", **fields: Any) -> Trace:
+    step = Step(index=0, observation=(), action=Message(role="assistant", content=said))
+    base = {"id": name, "created_at": WHEN, "started_at": WHEN, "source": "production", "steps": (step,)}
+    return Trace.model_validate({**base, **fields})
+
+
+def test_arrival_time_is_not_content(store: Store) -> None:
+    log = TraceLog(store)
+    assert log.add([_trace("a"), _trace("b")]).accepted == 2
+    receipt = log.add([_trace("a", created_at="2027-01-01T00:00:00Z"), _trace("c"), _trace("c")])
+    assert (receipt.accepted, receipt.duplicates) == (1, 2)
+    assert log.get("a") == _trace("a")
+    assert log.get("z") is None
+
+
+def test_conflict_names_both_digests_and_keeps_nothing_of_the_batch(store: Store) -> None:
+    log = TraceLog(store)
+    log.add([_trace("a")])
+    with pytest.raises(ConflictError, match=r"'a' is known with other content: its digest is \w{64}, .* \w{64}\."):
+        log.add([_trace("new"), _trace("a", "Bye.")])
+    with pytest.raises(ConflictError, match="stands twice in the batch"):
+        log.add([_trace("new"), _trace("new", "Bye.")])
+    assert log.get("new") is None
+
+
+def test_days_are_utc_and_ordered_by_id(store: Store) -> None:
+    log = TraceLog(store)
+    late = _trace("late", started_at="2026-11-20T23:30:00-02:00")
+    log.add([_trace("b"), late, _trace("a"), _trace("p", project="other")])
+    assert [trace.id for trace in log.of_day("2026-11-20", "default")] == ["a", "b"]
+    assert [trace.id for trace in log.of_day("2026-11-21", "default")] == ["late"]
+    assert list(log.of_day("2026-11-22", "default")) == []
+
+
+def test_arrivals_tell_what_is_new(store: Store) -> None:
+    log = TraceLog(store)
+    log.add([_trace("a"), _trace("b"), _trace("c", started_at="2026-11-21T01:00:00Z")])
+    first = log.arrivals("default")
+    assert [(day, traces) for day, _, traces in first] == [("2026-11-20", 2), ("2026-11-21", 1)]
+    seen = max(arrival.last_number for arrival in first)
+    assert log.arrivals("default", after=seen) == []
+    log.add([_trace("d")])
+    assert [(day, traces) for day, _, traces in log.arrivals("default", after=seen)] == [("2026-11-20", 1)]
+
+
+def test_sessions_keep_the_order_of_arrival(store: Store) -> None:
+    log = TraceLog(store)
+    for name in ("z", "a", "m"):
+        log.add([_trace(name, session_id="s1")])
+    assert [trace.id for trace in log.of_session("s1")] == ["z", "a", "m"]
+
+
+def test_many_senders_of_the_same_batch(store: Store) -> None:
+    log = TraceLog(store)
+    batch = [_trace(f"t{i}") for i in range(900)]
+    with ThreadPoolExecutor(4) as pool:
+        receipts = list(pool.map(lambda _: log.add(batch), range(4)))
+    assert sum(receipt.accepted for receipt in receipts) == 900
+    assert sum(receipt.duplicates for receipt in receipts) == 2700
+    assert len(list(log.of_day("2026-11-20", "default"))) == 900
