@@ -43,16 +43,16 @@ def test_a_model_has_one_run_one_version_and_aliases_move(url, store, artifacts,
     assert run.data.params["steps"] == "6"
     assert run.data.tags["data.days/2026-11-20/clean_events.parquet"] == inputs.files[0].digest
     version = client.get_model_version_by_alias("desk", "candidate")
-    assert (version.version, version.tags["build"], version.tags["digest"]) == ("1", "B1", "digest-1")
+    assert (str(version.version), version.tags["build"], version.tags["digest"]) == ("1", "B1", "digest-1")
 
     second = register_model(url, build, make_manifest(build, 2), inputs)
-    assert client.get_model_version_by_alias("desk", "candidate").version == second.mlflow_version == "2"
+    assert str(client.get_model_version_by_alias("desk", "candidate").version) == second.mlflow_version == "2"
     register_model(url, build, make_manifest(build, 3, "sft"), inputs)
-    assert client.get_model_version_by_alias("desk", "candidate").version == "2"
+    assert str(client.get_model_version_by_alias("desk", "candidate").version) == "2"
 
     for manifest in (first, second, second):
         move_champion(manifest, url)
-    assert client.get_model_version_by_alias("desk", "champion").version == "2"
-    assert client.get_model_version_by_alias("desk", "previous").version == "1"
+    assert str(client.get_model_version_by_alias("desk", "champion").version) == "2"
+    assert str(client.get_model_version_by_alias("desk", "previous").version) == "1"
     with pytest.raises(NotFoundError, match="no version of model 'M9'"):
         move_champion(make_manifest(build, 9), url)
