@@ -77,7 +77,8 @@ def working(context: dg.AssetExecutionContext, store: Store, project: str) -> Ge
         meter(store, cast("FactoryName", factory), thing, build=build, prices=prices, project=project),
         track(store, factory, thing, build=build, scope=scope, project=project) as progress,
     ):
-        progress.update(requested_by=context.run.tags.get("dagster/sensor_name", "a person"))
+        tags = context.run.tags
+        progress.update(requested_by=tags.get("dagster/sensor_name") or tags.get("dagster/schedule_name") or "a person")
         yield progress
 
 

@@ -113,5 +113,7 @@ def format_progress(run: StageRun) -> str:
 def format_measured(run: StageRun) -> str:
     """What was measured so far, as ``loss 0.31``."""
     return ", ".join(
-        f"{name} {value:.4g}" if isinstance(value, float) else f"{name} {value}" for name, value in run.measured.items()
+        f"{name} {value:.4g}" if isinstance(value, float) else f"{name} {value}"
+        for name, value in run.measured.items()
+        if name != "requested_by"
     )

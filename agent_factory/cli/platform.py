@@ -124,12 +124,13 @@ class Platform:
         return start(service, self.folder, owner)
 
     def _choose_ports(self) -> dict[str, int]:
-        """The port that a running service has; for others the usual one, or a free one if it is taken."""
+        """The port that a service has or last had; for others the usual one, or a free one if it is taken."""
         ports: dict[str, int] = {}
         for name, usual in _PORTS.items():
-            running = self.folder.read(name)
-            found = running.port if running is not None else None
-            ports[name] = found or find_port(usual, frozenset(ports.values()))
+            known = self.folder.recall(name)
+            port = (known.port if known is not None else None) or usual
+            running = self.folder.read(name) is not None
+            ports[name] = port if running else find_port(port, frozenset(ports.values()))
         return ports
 
     def _environment(self, ports: dict[str, int]) -> dict[str, str]:

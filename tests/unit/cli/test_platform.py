@@ -1,0 +1,137 @@
+"""The platform with light processes in place of its services."""
+
+import os
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+import yaml
+
+from agent_factory.cli.lock import hold_lock
+from agent_factory.cli.platform import Platform
+from agent_factory.cli.service import HOST, Service, find_port
+from agent_factory.core.error import BusyError, WorkerError
+from agent_factory.core.settings import Settings
+
+SLEEP = (sys.executable, "-c", "import time; time.sleep(60)")
+
+
+class LightPlatform(Platform):
+    """Services that only sleep; ports, environment, pid files and locks are the real ones."""
+
+    def _service(self, name: str, command: Any, env: Any, probe: Any, port: Any, scheme: str = "http") -> Service:
+        return super()._service(name, SLEEP, env, lambda _: True, port, scheme)
+
+    def _begin_pools(self, env: Any) -> Any:
+        code = "import sys; sys.stderr.write('no such pool'); sys.exit(1)" if env.get("SPOIL") else ""
+        pipe = subprocess.PIPE
+        return subprocess.Popen([sys.executable, "-c", code], stdout=pipe, stderr=pipe, text=True)
+
+
+@pytest.fixture
+def platform(settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[LightPlatform]:
+    monkeypatch.setenv("DAGSTER_HOME", str(tmp_path / "dagster"))
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    found = LightPlatform(settings, lambda _: None)
+    yield found
+    found.down()
+
+
+def test_up_starts_all_and_twice_is_once(platform: LightPlatform) -> None:
+    first = platform.up("up", webserver=True)
+    assert set(first) == {"mlflow", "api", "code-server", "dagster-daemon", "dagster-webserver"}
+    assert {name: one.pid for name, one in platform.up("up", webserver=True).items()} == {
+        name: one.pid for name, one in first.items()
+    }
+    ports = [one.port for one in first.values() if one.port]
+    assert len(set(ports)) == 4
+    workspace = yaml.safe_load((platform.folder.run / "workspace.yaml").read_text())
+    assert workspace["load_from"][0]["grpc_server"]["port"] == first["code-server"].port
+    assert sorted(platform.down()) == sorted(first)
+    assert platform.status() == []
+    assert platform.down() == []
+
+
+def test_a_taken_port_is_passed_over(platform: LightPlatform, monkeypatch: pytest.MonkeyPatch) -> None:
+    with socket.socket() as taken:
+        taken.bind((HOST, 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        monkeypatch.setitem(__import__("agent_factory.cli.platform", fromlist=["_PORTS"])._PORTS, "api", port)
+        assert platform.up("up", webserver=False)["api"].port != port
+
+
+def test_a_round_ends_only_what_it_started(platform: LightPlatform) -> None:
+    kept = platform.up("up", webserver=True)
+    assert platform.up("round", webserver=False)["api"].pid == kept["api"].pid
+    assert platform.down(owner="round") == []
+    platform.down()
+    platform.up("round", webserver=False)
+    # What a killed round left is taken over, here by a person.
+    adopted = platform.up("up", webserver=False)
+    assert platform.down(owner="round") == []
+    assert {one.owner for one in adopted.values()} == {"up"}
+
+
+def test_a_service_that_died_is_told_and_started_again(platform: LightPlatform) -> None:
+    first = platform.up("up", webserver=False)
+    dead = first["mlflow"]
+    process = psutil.Process(dead.pid)
+    process.kill()
+    process.wait(10)
+    with pytest.raises(WorkerError, match=r"mlflow .*ended by itself"):
+        platform.check()
+    second = platform.up("up", webserver=False)
+    assert second["mlflow"].pid != dead.pid
+    assert second["api"].pid == first["api"].pid
+    platform.check()
+
+
+def test_another_port_of_mlflow_reaches_those_who_use_it(platform: LightPlatform) -> None:
+    first = platform.up("up", webserver=False)
+    port = first["mlflow"].port
+    process = psutil.Process(first["mlflow"].pid)
+    process.kill()
+    process.wait(10)
+    assert port is not None
+    with socket.socket() as taken:
+        taken.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        taken.bind((HOST, port))
+        taken.listen()
+        second = platform.up("up", webserver=False)
+    assert second["mlflow"].port != port
+    assert second["code-server"].pid != first["code-server"].pid
+
+
+def test_down_waits_for_a_round(platform: LightPlatform) -> None:
+    platform.up("round", webserver=False)
+    with hold_lock(platform.round_lock, "a round"):
+        with pytest.raises(BusyError, match="a round is running"):
+            platform.down()
+        platform.check()
+
+
+def test_pools_that_cannot_be_written_are_told(platform: LightPlatform, monkeypatch: pytest.MonkeyPatch) -> None:
+    spoiled = {**platform._environment(platform._choose_ports()), "SPOIL": "1"}
+    monkeypatch.setattr(platform, "_environment", lambda _: spoiled)
+    with pytest.raises(WorkerError, match="no such pool"):
+        platform.up("up", webserver=False)
+
+
+def test_a_users_own_mlflow_is_used(platform: LightPlatform, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://mlflow.example:5000")
+    found = platform.up("up", webserver=False)
+    assert "mlflow" not in found
+    environment = psutil.Process(found["code-server"].pid).environ()
+    assert environment["MLFLOW_TRACKING_URI"] == "http://mlflow.example:5000"
+    assert environment["AGENT_FACTORY_HOME"] == os.environ["AGENT_FACTORY_HOME"]
+
+
+def test_a_free_port_is_free(platform: LightPlatform) -> None:
+    with socket.socket() as probe:
+        probe.bind((HOST, find_port(0)))
