@@ -1,7 +1,7 @@
 """When an asset is made by itself: one condition, for a stage alone or for a chain in one run.
 
 An asset is wanted once any of its inputs is newer than its last request, also where that came while
-it was being made (or if it is missing when its condition is first looked at). It is started only where
+it was being made, or once it is found missing for the first time. It is started only where
 no input is missing or being made, it is not being made itself, and every blocking check on its inputs
 passed. Dagster's ``eager()`` asks for none of these checks across runs and fuses a build into one run.
 """
@@ -21,7 +21,7 @@ def _when_inputs_passed(*, in_one_run: bool, gated: bool = True) -> Condition:
         missing = Condition.any_deps_missing()
         passed = passed | soon
     checks = Condition.all_deps_match(passed)
-    wanted = updated | (Condition.initial_evaluation() & Condition.missing())
+    wanted = updated | Condition.newly_missing()
     condition = (
         wanted.since(Condition.newly_requested()).with_label("wanted since last requested")
         & ~missing

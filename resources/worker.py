@@ -9,7 +9,9 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Mapping, Sequence
+import warnings
+from collections.abc import Generator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import dagster as dg
@@ -35,12 +37,7 @@ class WorkerResource(dg.ConfigurableResource):
     ) -> None:
         """Run a worker to its end; raises RetryRequested if it was killed, Failure if it failed."""
         command = [sys.executable, "-m", module, *arguments]
-        with dg.open_pipes_session(
-            context=context,
-            context_injector=dg.PipesTempFileContextInjector(),
-            message_reader=dg.PipesTempFileMessageReader(),
-            extras=dict(extras),
-        ) as session:
+        with _open_session(context, extras) as session:
             # The settings are in this process's environment, which the worker inherits.
             code = self._wait_for(command, {**os.environ, **_QUIET, **session.get_bootstrap_env_vars()})
         if code < 0:
@@ -66,6 +63,21 @@ class WorkerResource(dg.ConfigurableResource):
                 ) from error
             finally:
                 _stop(process)
+
+
+@contextmanager
+def _open_session(context: dg.AssetExecutionContext, extras: Mapping[str, Any]) -> Generator[dg.PipesSession]:
+    with warnings.catch_warnings():
+        # Dagster warns of a preview in its own code, which nothing here can change.
+        warnings.simplefilter("ignore", dg.PreviewWarning)
+        opened = dg.open_pipes_session(
+            context=context,
+            context_injector=dg.PipesTempFileContextInjector(),
+            message_reader=dg.PipesTempFileMessageReader(),
+            extras=dict(extras),
+        )
+        with opened as session:
+            yield session
 
 
 def _stop(process: "subprocess.Popen[bytes]") -> None:

@@ -11,7 +11,7 @@ from agent_factory.contracts.scenario import ScenarioSet
 from agent_factory.core.store import Store
 from factory_assets import keys
 from factory_assets.stage import AGENT_TAG
-from sensors.state import ORDER_TAG
+from sensors.state import ORDER_TAG, PART_TAG
 
 PRIORITY_TAG = "dagster/priority"
 
@@ -68,7 +68,7 @@ def _plan_promotion(store: Store, order: Order, spec: BuildSpec) -> RunPlan:
 
 def _request(order: Order, spec: BuildSpec, part: str, assets: tuple[dg.AssetKey, ...]) -> dg.RunRequest:
     agent = order.request.get("agent")
-    tags = {ORDER_TAG: order.id, ORDER_TAG + "/part": part, PRIORITY_TAG: str(spec.priority)}
+    tags = {ORDER_TAG: order.id, PART_TAG: part, PRIORITY_TAG: str(spec.priority)}
     if agent:
         tags[AGENT_TAG] = str(agent)
     return dg.RunRequest(run_key=f"{order.id}-{part}", partition_key=spec.id, asset_selection=list(assets), tags=tags)

@@ -6,6 +6,7 @@ A run that Dagster tries again (its process was killed) is not told yet.
 import dagster as dg
 
 from agent_factory.contracts.build import Order
+from agent_factory.contracts.stage import StageRun
 from agent_factory.core.order import move_order
 from agent_factory.core.store import Store
 from factory_assets import keys
@@ -28,26 +29,32 @@ def tell_on_failure(context: dg.RunFailureSensorContext, store: StoreResource) -
     if run.tags.get(_WILL_RETRY_TAG) == "true":
         return
     partition = run.tags.get(_PARTITION_TAG)
-    reason = describe_failure(context)
+    records = store.open()
+    reason = describe_failure(context, records, partition)
     context.log.error(f"run {run.run_id} of {partition!r} failed: {reason}")
     if run.asset_selection and set(run.asset_selection) <= _ASIDE:
         return
-    records = store.open()
     for order in _orders_of(records, partition, run.tags.get(ORDER_TAG)):
         move_order(records, order, "failed", reason)
 
 
-def describe_failure(context: dg.RunFailureSensorContext) -> str:
-    """The step and the innermost message of what failed, with the run's id."""
-    events = context.get_step_failure_events()
-    told = context.failure_event.message or "no message"
-    for event in events:
-        error = event.step_failure_data.error
-        while error is not None and error.cause is not None:
-            error = error.cause
-        if error is not None:
-            told = f"{event.step_key}: {error.message.strip()}"
-    return f"{told} (run {context.dagster_run.run_id})"
+def describe_failure(context: dg.RunFailureSensorContext, store: Store, build: str | None) -> str:
+    """What failed: the stage's own record where its worker wrote one in this run, else the step's message."""
+    run_id = context.dagster_run.run_id
+    record = context.instance.get_run_record_by_id(run_id)
+    began = 0.0 if record is None or record.start_time is None else record.start_time
+    stages = store.find(StageRun, build=build, state="failed") if build else []
+    told = [f"{s.factory}/{s.stage}: {s.error}" for s in stages if s.updated_at.timestamp() >= began]
+    steps = [_innermost(event) for event in context.get_step_failure_events()]
+    reasons = told or steps or [context.failure_event.message or "no message"]
+    return f"{reasons[-1]} (run {run_id})"
+
+
+def _innermost(event: dg.DagsterEvent) -> str:
+    error = event.step_failure_data.error
+    while error is not None and error.cause is not None:
+        error = error.cause
+    return f"{event.step_key}: {error.message.strip() if error else 'no message'}"
 
 
 def _orders_of(store: Store, build: str | None, order: str | None) -> list[Order]:

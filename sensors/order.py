@@ -19,7 +19,7 @@ from factory_assets.partitions import BUILD, has_day
 from resources.store import StoreResource
 from sensors.begin import RunPlan, plan_build, plan_single
 from sensors.settle import settle
-from sensors.state import ORDER_TAG, runs_of
+from sensors.state import ORDER_TAG, PART_TAG, runs_of
 from sensors.window import explain_window
 
 
@@ -51,7 +51,7 @@ def _look_at(
     context: dg.SensorEvaluationContext, store: Store, order: Order, expected: dict[str, dict[str, int]]
 ) -> RunPlan:
     """The runs that the order needs now; records that it was accepted, refused, or why it waits."""
-    begun = [run for run in runs_of(context.instance, order.id) if run.tags[ORDER_TAG + "/part"] != "day"]
+    begun = [run for run in runs_of(context.instance, order.id) if run.tags[PART_TAG] != "day"]
     if begun:
         move_order(store, order, "accepted")
         return RunPlan()
@@ -90,7 +90,7 @@ def _make_empty_days(order: Order, days: list[str], counts: Mapping[str, int]) -
             run_key=f"{order.id}-{day}",
             partition_key=day,
             asset_selection=list(keys.DAY_DATA),
-            tags={ORDER_TAG: order.id, ORDER_TAG + "/part": "day"},
+            tags={ORDER_TAG: order.id, PART_TAG: "day"},
         )
         for day in days
         if not counts.get(day) and has_day(day)

@@ -8,6 +8,7 @@ from dagster import AssetCheckKey, AssetKey, DagsterEventType, DagsterInstance
 from dagster._core.storage.asset_check_execution_record import AssetCheckExecutionRecordStatus
 
 ORDER_TAG = "agent-factory/order"
+PART_TAG = "agent-factory/part"
 
 
 def newest(instance: DagsterInstance, key: AssetKey, partition: str) -> int | None:

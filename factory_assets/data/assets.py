@@ -133,7 +133,8 @@ def eval_dataset(
 def _build(
     context: dg.AssetExecutionContext, store: StoreResource, artifacts: ArtifactResource, kind: str
 ) -> dg.MaterializeResult:
-    from agent_factory.data.dataset import build_dataset, make_query
+    from agent_factory.data.dataset import build_dataset
+    from agent_factory.data.query import make_query
 
     records = store.open()
     spec = records.get(BuildSpec, context.partition_key)

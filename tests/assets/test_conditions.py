@@ -1,0 +1,107 @@
+"""The automation condition, evaluated tick by tick over what is reported to an instance."""
+
+from collections.abc import Callable
+from typing import Any
+
+import dagster as dg
+import pytest
+
+from agent_factory.contracts import BuildSpec
+from factory_assets import keys
+from factory_assets.definitions import defs
+from sensors.automation import DAY_ASSETS, STAGES
+
+DAY_ONE = "2026-03-01"
+
+
+class Daemon:
+    """Ticks over the real definitions; requests are handed out as they come."""
+
+    def __init__(self, tell: Any) -> None:
+        self.tell = tell
+        self.cursor = None
+
+    def tick(self) -> set[tuple[str, str]]:
+        found = dg.evaluate_automation_conditions(
+            defs, self.tell.instance, asset_selection=DAY_ASSETS | STAGES, cursor=self.cursor
+        )
+        self.cursor = found.cursor
+        return {
+            (key.to_user_string(), partition)
+            for key in defs.get_repository_def().asset_graph.get_all_asset_keys()
+            for partition in found.get_requested_partitions(key)
+            if partition is not None
+        }
+
+
+@pytest.fixture
+def daemon(tell: Any) -> Daemon:
+    made = Daemon(tell)
+    assert made.tick() == set()
+    return made
+
+
+def test_a_day_is_made_in_one_request_when_its_traces_are_reported(daemon: Daemon) -> None:
+    daemon.tell.materialized(keys.TRACES, DAY_ONE)
+    assert daemon.tick() == {(key.to_user_string(), DAY_ONE) for key in keys.DAY_DATA}
+    assert daemon.tick() == set()
+
+
+def test_traces_reported_before_the_first_tick_are_not_lost(tell: Any) -> None:
+    tell.materialized(keys.TRACES, DAY_ONE)
+    assert Daemon(tell).tick() == {(key.to_user_string(), DAY_ONE) for key in keys.DAY_DATA}
+
+
+def test_traces_reported_again_make_the_day_again(daemon: Daemon) -> None:
+    daemon.tell.materialized(keys.TRACES, DAY_ONE)
+    daemon.tick()
+    for key in keys.DAY_DATA:
+        daemon.tell.materialized(key, DAY_ONE)
+    for check in keys.DAY_CHECKS:
+        daemon.tell.checked(check, DAY_ONE, passed=True)
+    daemon.tell.materialized(keys.TRACES, DAY_ONE)
+    assert ("data/events", DAY_ONE) in daemon.tick()
+
+
+def test_a_stage_waits_for_all_inputs_and_their_checks(daemon: Daemon, add_build: Callable[..., BuildSpec]) -> None:
+    add_build("b1")
+    daemon.tell.materialized(keys.SFT_DATASET, "b1")
+    for name in ("enough_rows", "no_eval_leak"):
+        daemon.tell.checked(dg.AssetCheckKey(keys.SFT_DATASET, name), "b1", passed=True)
+    assert daemon.tick() == set(), "the base model is missing"
+    daemon.tell.materialized(keys.BASE_MODEL, "b1")
+    assert daemon.tick() == set(), "the base model's check has not run"
+    daemon.tell.checked(dg.AssetCheckKey(keys.BASE_MODEL, "loads"), "b1", passed=True)
+    assert daemon.tick() == {("training/sft_model", "b1")}
+    assert daemon.tick() == set(), "it is asked for once"
+
+
+def test_a_failed_check_stops_its_own_build_only(daemon: Daemon, add_build: Callable[..., BuildSpec]) -> None:
+    for build in ("b1", "b2"):
+        add_build(build)
+        daemon.tell.materialized(keys.SFT_DATASET, build)
+        daemon.tell.materialized(keys.BASE_MODEL, build)
+        daemon.tell.checked(dg.AssetCheckKey(keys.BASE_MODEL, "loads"), build, passed=True)
+        daemon.tell.checked(dg.AssetCheckKey(keys.SFT_DATASET, "no_eval_leak"), build, passed=build == "b2")
+        daemon.tell.checked(dg.AssetCheckKey(keys.SFT_DATASET, "enough_rows"), build, passed=True)
+    assert daemon.tick() == {("training/sft_model", "b2")}
+
+
+def test_stages_are_never_fused(daemon: Daemon, add_build: Callable[..., BuildSpec]) -> None:
+    """All inputs of everything are there: only what has newer inputs is asked for, and nothing behind it."""
+    add_build("b1")
+    for key in (keys.SFT_DATASET, keys.BASE_MODEL, keys.SCENARIOS, keys.SFT_MODEL):
+        daemon.tell.materialized(key, "b1")
+    for key in (keys.BASE_MODEL, keys.SFT_MODEL):
+        daemon.tell.checked(dg.AssetCheckKey(key, "loads"), "b1", passed=True)
+    for name in ("enough_rows", "no_eval_leak"):
+        daemon.tell.checked(dg.AssetCheckKey(keys.SFT_DATASET, name), "b1", passed=True)
+    daemon.tell.checked(dg.AssetCheckKey(keys.SCENARIOS, "solvable"), "b1", passed=True)
+    assert daemon.tick() == {("training/sft_model", "b1")}, "rollouts wait for the model that is about to be made"
+
+
+def test_a_failed_verdict_is_costed_and_not_released(daemon: Daemon, add_build: Callable[..., BuildSpec]) -> None:
+    add_build("b1")
+    daemon.tell.materialized(keys.REPORT, "b1")
+    daemon.tell.checked(keys.GATE, "b1", passed=False)
+    assert daemon.tick() == {("compute/agent_cost", "b1")}
