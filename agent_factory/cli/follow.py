@@ -21,7 +21,7 @@ from agent_factory.core.store import Store
 
 POLL_SECONDS = 1.0
 RETRY_SECONDS = 45.0
-RESUME_SECONDS = 40.0
+RESUME_SECONDS = 60.0
 STALL_SECONDS = 300.0
 DAY_STAGES = ("events", "clean_events", "labels")
 
@@ -131,7 +131,9 @@ def follow(
             check()
             _check_orders(store, build.id)
             watch.look(stages)
-            if resume is not None and watch.still_seconds > RESUME_SECONDS:
+            # A stage that was killed still says that it runs; one that works may be silent for a while.
+            patience = RESUME_SECONDS * (4 if any(run.state == "running" for run in stages) else 1)
+            if resume is not None and watch.still_seconds > patience:
                 resume()
                 resume = None
             time.sleep(POLL_SECONDS)
