@@ -1,45 +1,44 @@
-"""When an asset is made by itself: one condition, for a stage alone or for a chain in one run.
+"""When an asset is made by itself: one condition, for a stage alone or for what follows in the same run.
 
 An asset is wanted once any of its inputs is newer than its last request, also where that came while
-it was being made, or once it is found missing for the first time. It is started only where
-no input is missing or being made, it is not being made itself, and every blocking check on its inputs
-passed. Dagster's ``eager()`` asks for none of these checks across runs and fuses a build into one run.
+it was being made, or once it is found missing for the first time. It is started only where no input is
+missing or being made, it is not being made itself, and every blocking check on its inputs passed.
+Dagster's ``eager()`` asks for none of these checks across runs and fuses a whole build into one run.
 """
 
 from dagster import AutomationCondition as Condition
 
 
-def _when_inputs_passed(*, in_one_run: bool, gated: bool = True) -> Condition:
+def _when_inputs_passed(*, follows: bool = False, gated: bool = True) -> Condition:
+    """``follows``: in the run that makes the input; the executor itself then stops at a failed check."""
     soon = Condition.will_be_requested()
-    elsewhere = Condition.newly_updated() & ~Condition.executed_with_root_target()
-    updated = Condition.any_deps_match(elsewhere).with_label("an input is newer")
-    missing = Condition.any_deps_match(Condition.missing()).with_label("an input is missing")
+    # By itself ``newly_updated`` keeps its times, by which an update that came right after a request is
+    # told from one before it; with ``&`` or ``|`` inside the clause Dagster forgets them.
+    updated = Condition.any_deps_match(Condition.newly_updated())
+    missing = Condition.any_deps_match(Condition.missing())
     passed = Condition.all_checks_match(Condition.check_passed(), blocking_only=True)
-    if in_one_run:
-        # Within a run the executor itself stops what is downstream of a failed blocking check.
-        updated = Condition.any_deps_updated()
-        missing = Condition.any_deps_missing()
-        passed = passed | soon
-    checks = Condition.all_deps_match(passed)
-    wanted = updated | Condition.newly_missing()
+    if follows:
+        updated, missing, passed = Condition.any_deps_updated(), Condition.any_deps_missing(), passed | soon
+    requested = Condition.newly_requested()
+    wanted = updated.since(requested) | Condition.newly_missing().since(requested)
     condition = (
-        wanted.since(Condition.newly_requested()).with_label("wanted since last requested")
-        & ~missing
+        wanted.with_label("wanted since last requested")
+        & ~missing.with_label("an input is missing")
         & ~Condition.any_deps_in_progress()
         & ~Condition.in_progress()
     )
     if gated:
-        condition = condition & checks.with_label("all blocking checks on inputs passed")
-    if not in_one_run:
+        condition = condition & Condition.all_deps_match(passed).with_label("all blocking checks on inputs passed")
+    if not follows:
         condition = condition & ~Condition.any_deps_match(soon).with_label("an input is about to be made")
     return condition
 
 
-STAGE_BY_STAGE = _when_inputs_passed(in_one_run=False).with_label("inputs are new and passed: a run of its own")
-"""For BUILD assets: one run a stage, gated by the checks of the stages before it."""
+ALONE = _when_inputs_passed().with_label("inputs are new and passed: a run of its own")
+"""One run a stage, gated by the checks of the stages before it."""
 
-CHAIN_IN_ONE_RUN = _when_inputs_passed(in_one_run=True).with_label("inputs are new and passed: one run a day")
-"""For DAY assets: a day's chain is short, and a run costs seconds to start."""
+WITH_INPUT = _when_inputs_passed(follows=True).with_label("inputs are new and passed: in the run that makes them")
+"""For the rest of a day's chain: it is short, and a run costs seconds to start."""
 
-STAGE_BY_STAGE_ALSO_FAILED = _when_inputs_passed(in_one_run=False, gated=False).with_label("inputs are new")
+ALONE_ALSO_FAILED = _when_inputs_passed(gated=False).with_label("inputs are new, passed or not")
 """For what is told of every build, whatever its verdict."""

@@ -5,7 +5,7 @@ import dagster as dg
 from agent_factory.compute.usage import UsageSummary, summarize
 from agent_factory.core.digest import digest_json
 from factory_assets import keys
-from factory_assets.conditions import STAGE_BY_STAGE_ALSO_FAILED
+from factory_assets.conditions import ALONE_ALSO_FAILED
 from factory_assets.stage import build_asset, day_asset
 from resources.store import StoreResource
 
@@ -28,7 +28,7 @@ def usage(context: dg.AssetExecutionContext, store: StoreResource) -> dg.Materia
     deps=[keys.REPORT],
     kinds={"sql"},
     code_version="1",
-    automation_condition=STAGE_BY_STAGE_ALSO_FAILED,
+    automation_condition=ALONE_ALSO_FAILED,
     description="What the build spent until its verdict, PASS or FAIL: by factory and by activity.",
 )
 def agent_cost(context: dg.AssetExecutionContext, store: StoreResource) -> dg.MaterializeResult:

@@ -9,7 +9,7 @@ import dagster as dg
 
 from agent_factory.contracts.build import BuildSpec
 from factory_assets import keys
-from factory_assets.conditions import CHAIN_IN_ONE_RUN
+from factory_assets.conditions import ALONE, WITH_INPUT
 from factory_assets.partitions import from_days
 from factory_assets.stage import build_asset, day_asset, working
 from resources.artifact import ArtifactResource
@@ -43,7 +43,7 @@ def describe_dataset(manifest: "DatasetManifest") -> dg.MaterializeResult:
     deps=[keys.TRACES],
     kinds={"parquet"},
     code_version="1",
-    automation_condition=CHAIN_IN_ONE_RUN,
+    automation_condition=ALONE,
     description="The day's traces as they came in, personal data included; read by clean_events only.",
 )
 def events(
@@ -61,7 +61,7 @@ def events(
     deps=[keys.EVENTS],
     kinds={"parquet", "presidio"},
     code_version="1",
-    automation_condition=CHAIN_IN_ONE_RUN,
+    automation_condition=WITH_INPUT,
     description="The day's traces with personal data replaced by placeholders; everything downstream reads these.",
 )
 def clean_events(
@@ -78,7 +78,7 @@ def clean_events(
     deps=[keys.CLEAN_EVENTS],
     kinds={"parquet"},
     code_version="1",
-    automation_condition=CHAIN_IN_ONE_RUN,
+    automation_condition=WITH_INPUT,
     description="A score for each of the day's traces: by outcome, by rule, and by the people who labelled it.",
 )
 def labels(

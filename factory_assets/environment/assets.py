@@ -7,7 +7,7 @@ from agent_factory.contracts.scenario import ScenarioSet
 from agent_factory.core import clock
 from agent_factory.core.digest import digest_json
 from factory_assets import keys
-from factory_assets.conditions import STAGE_BY_STAGE
+from factory_assets.conditions import ALONE
 from factory_assets.stage import build_asset, describe_spending, working
 from resources.artifact import ArtifactResource
 from resources.store import StoreResource
@@ -52,7 +52,7 @@ def _describe(found: ScenarioSet) -> dict[str, object]:
     kinds={"parquet"},
     code_version="1",
     pool="environment",
-    automation_condition=STAGE_BY_STAGE,
+    automation_condition=ALONE,
     description="Episodes of the SFT model in the training scenarios, sampled and graded: what reinforcement reads.",
 )
 def rollouts(

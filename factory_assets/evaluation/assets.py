@@ -7,7 +7,7 @@ from agent_factory.contracts.evaluation import EvalReport
 from agent_factory.core import clock
 from agent_factory.core.digest import digest_json
 from factory_assets import keys
-from factory_assets.conditions import STAGE_BY_STAGE
+from factory_assets.conditions import ALONE
 from factory_assets.evaluation.table import draw_table
 from factory_assets.stage import build_asset, describe_spending, working
 from resources.artifact import ArtifactResource
@@ -23,7 +23,7 @@ _WORKER = "agent_factory.environment.worker"
     kinds={"html"},
     code_version="1",
     pool="environment",
-    automation_condition=STAGE_BY_STAGE,
+    automation_condition=ALONE,
     description="Success, tool calls and policy violations on held-out scenarios, and the verdict PASS or FAIL.",
 )
 def report(

@@ -4,7 +4,7 @@ import dagster as dg
 
 from agent_factory.core import clock
 from factory_assets import keys
-from factory_assets.conditions import STAGE_BY_STAGE
+from factory_assets.conditions import ALONE
 from factory_assets.partitions import from_days
 from factory_assets.record import newest_model
 from factory_assets.stage import build_asset, describe_spending
@@ -53,7 +53,7 @@ def base_model(context: dg.AssetExecutionContext, store: StoreResource, worker: 
     kinds={"pytorch", "huggingface"},
     code_version="1",
     pool=_POOL,
-    automation_condition=STAGE_BY_STAGE,
+    automation_condition=ALONE,
     description="The base model trained to imitate the curated conversations.",
 )
 def sft_model(context: dg.AssetExecutionContext, store: StoreResource, worker: WorkerResource) -> dg.MaterializeResult:
@@ -66,7 +66,7 @@ def sft_model(context: dg.AssetExecutionContext, store: StoreResource, worker: W
     kinds={"pytorch", "huggingface"},
     code_version="1",
     pool=_POOL,
-    automation_condition=STAGE_BY_STAGE,
+    automation_condition=ALONE,
     description="A model that scores conversations, from preference pairs.",
 )
 def reward_model(
@@ -81,7 +81,7 @@ def reward_model(
     kinds={"pytorch", "huggingface"},
     code_version="1",
     pool=_POOL,
-    automation_condition=STAGE_BY_STAGE,
+    automation_condition=ALONE,
     description="The SFT model after one round of rejection sampling: the candidate that is evaluated.",
 )
 def policy_model(
