@@ -1,0 +1,6 @@
+"""Training: base, SFT, reward and policy models, one stage of a build at a time.
+
+Importing this is light; the trainers are imported by workers, when a stage is run.
+"""
+
+import agent_factory.gateway  # noqa: F401 - before torch: see there
