@@ -81,6 +81,12 @@ class DemoSection(Part):
     messages: tuple[str, ...] = Field(min_length=1, max_length=10)
 
 
+class PrivacySection(Part):
+    """``[privacy]``: a regular expression of reference numbers (of orders, say) that lead to a person."""
+
+    references: str | None = None
+
+
 class TrainingSection(Part):
     """``[training]``: the stages in order, each ``[[training.stage]]`` with a kind and its parameters."""
 
@@ -102,3 +108,4 @@ class RecipeSettings(Part):
     demo: DemoSection
     data: Json = Field(default_factory=dict)
     runtime: RuntimeSection = RuntimeSection()
+    privacy: PrivacySection = PrivacySection()

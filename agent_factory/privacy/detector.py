@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from agent_factory.privacy.presidio import AnalyzerEngine
 
 SCORE_THRESHOLD = 0.35
+_REFERENCE_SCORE = 0.5
 ENTITY_LABELS: dict[str, Label] = {
     "PERSON": "PERSON",
     "EMAIL_ADDRESS": "EMAIL",
@@ -65,8 +66,12 @@ class Finding(NamedTuple):
 class Detector:
     """Finds personal data; what a text was found to hold is kept for the next time it is seen."""
 
-    def __init__(self, names: Iterable[str], cached_texts: int = 20_000) -> None:
+    def __init__(
+        self, names: Iterable[str], references: re.Pattern[str] | None = None, cached_texts: int = 20_000
+    ) -> None:
+        """``references`` matches the reference numbers (of orders, contracts) that lead to a person."""
         self._names = tuple(names)
+        self._references = references
         self._parts = frozenset(part.casefold() for name in self._names for part in _WORD.findall(name))
         self._engine: AnalyzerEngine | None = None
         self.find = lru_cache(maxsize=cached_texts)(self._find)
@@ -82,7 +87,11 @@ class Detector:
     def _find(self, text: str) -> tuple[Finding, ...]:
         """Findings in order of place, none overlapping another or a placeholder."""
         entities = self._possible(text)
-        return self._analyze(text, entities) if entities else ()
+        found = self._analyze(text, entities) if entities else ()
+        if self._references is None:
+            return found
+        own = [Finding("REF", *m.span(), m.group(), _REFERENCE_SCORE) for m in self._references.finditer(text)]
+        return choose((*found, *own), text) if own else found
 
     def _analyze(self, text: str, entities: list[str]) -> tuple[Finding, ...]:
         if self._engine is None:

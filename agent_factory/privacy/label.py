@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import re
 from datetime import date
-from typing import Literal
+from typing import Literal, get_args
 
-Label = Literal["PERSON", "EMAIL", "PHONE", "ADDRESS", "CARD", "IBAN", "IP", "SSN", "BIRTHDATE", "USER"]
-LABELS: tuple[Label, ...] = ("PERSON", "EMAIL", "PHONE", "ADDRESS", "CARD", "IBAN", "IP", "SSN", "BIRTHDATE", "USER")
+Label = Literal["PERSON", "EMAIL", "PHONE", "ADDRESS", "CARD", "IBAN", "IP", "SSN", "BIRTHDATE", "USER", "REF"]
+"""``REF`` is a reference number of the recipe's own, such as an order's: it leads to a person."""
+LABELS: tuple[Label, ...] = get_args(Label)
 PLACEHOLDER = re.compile(rf"<({'|'.join(LABELS)})_([1-9]\d*)>")
 
 _WORD = re.compile(r"\w+")

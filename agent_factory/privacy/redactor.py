@@ -7,12 +7,14 @@ changes nothing); JSON stays JSON; identifiers of things, amounts and dates othe
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterable
 from typing import Any
 
 from agent_factory.contracts.message import Message
 from agent_factory.contracts.trace import Step, Trace
+from agent_factory.core.error import InputError
 from agent_factory.core.recipe import Recipe
 from agent_factory.core.settings import get_settings
 from agent_factory.privacy.detector import Detector, Finding, choose
@@ -28,11 +30,20 @@ _UNMISTAKABLE: tuple[Label, ...] = ("EMAIL", "IBAN")
 class Redactor:
     """Redaction with the names of a recipe under one key; holds no state of a trace."""
 
-    def __init__(self, names: Iterable[str], key: bytes, policy: str | None = None) -> None:
-        """``policy`` is a system prompt that is public as it stands, contact addresses included."""
+    def __init__(
+        self,
+        names: Iterable[str],
+        key: bytes,
+        policy: str | None = None,
+        references: re.Pattern[str] | None = None,
+    ) -> None:
+        """``policy`` is a system prompt that is public as it stands, contact addresses included.
+
+        ``references`` matches reference numbers that lead to a person, such as an order's.
+        """
         self._key = key
         self._policy = policy.strip() if policy else None
-        self.detector = Detector(names)
+        self.detector = Detector(names, references)
 
     def open_session(self, trace: Trace | None = None) -> Pseudonyms:
         """Empty pseudonyms for one trace, numbered above the placeholders that ``trace`` has already."""
@@ -160,8 +171,20 @@ def _learn_message(message: Message, session: Pseudonyms) -> None:
 
 def open_redactor(recipe: Recipe | None = None) -> Redactor:
     """The redactor of a recipe (of none: only patterns and fields), under this home's key."""
-    key = read_key(get_settings().home)
-    return Redactor(recipe.names, key, recipe.policy) if recipe else Redactor((), key)
+    if recipe is None:
+        return Redactor((), read_key(get_settings().home))
+    references = _read_references(recipe)
+    return Redactor(recipe.names, read_key(get_settings().home), recipe.policy, references)
+
+
+def _read_references(recipe: Recipe) -> re.Pattern[str] | None:
+    pattern = recipe.settings.get("privacy", {}).get("references")
+    try:
+        return None if pattern is None else re.compile(pattern)
+    except (re.error, TypeError) as error:
+        raise InputError(
+            f"[privacy] references = {pattern!r} in {recipe.folder / 'build.toml'} is not a regular expression: {error}"
+        ) from error
 
 
 def find_personal_data(text: str, names: tuple[str, ...] = ()) -> list[Finding]:

@@ -1,7 +1,8 @@
 """The nano model: a transformer of about one million parameters, made from nothing but the traces.
 
 Its tokenizer is a byte-level BPE with single digits, trained on the conversations; so any text can be
-encoded, and numbers are spelled. The model has Llama's shape with tied embeddings.
+encoded, numbers are spelled, and a placeholder of redaction is one token. The model has Llama's shape
+with tied embeddings.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from typing import Any
 from agent_factory.contracts.message import Message
 from agent_factory.core.error import InputError
 from agent_factory.gateway.template import NANO_TEMPLATE
+from agent_factory.privacy.label import PLACEHOLDER
 from agent_factory.training.setting import NanoSettings
 
 PAD, START, END = "<|pad|>", "<|im_start|>", "<|im_end|>"
@@ -32,7 +34,9 @@ def train_tokenizer(conversations: Iterable[Iterable[Message]], settings: NanoSe
     )
     model.decoder = decoders.ByteLevel()
     # The marks of a tool call are text, not control: they stay when a completion is decoded.
-    marks = [AddedToken(text, special=False, normalized=False) for text in (CALL_START, CALL_END)]
+    # A placeholder is one token: the model repeats it as a whole instead of spelling it.
+    placeholders = sorted({match.group() for text in texts for match in PLACEHOLDER.finditer(text)})
+    marks = [AddedToken(text, special=False, normalized=False) for text in (CALL_START, CALL_END, *placeholders)]
     trainer = trainers.BpeTrainer(
         vocab_size=settings.vocabulary,
         special_tokens=[PAD, START, END, *marks],

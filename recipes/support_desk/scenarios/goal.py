@@ -44,7 +44,7 @@ class Desk:
         self.stranger = self._draw_stranger()
         numbers = [str(number) for number in rng.sample(range(100, 1000), 2)]
         self.numbers = dict(zip((self.customer.email, self.stranger.email), numbers, strict=True))
-        self._order_numbers: Iterator[int] = iter(rng.sample(range(1000, 10000), 4))
+        self._order_numbers: Iterator[int] = iter(rng.sample(range(2000, 10000), 4))
         self.orders: dict[str, dict[str, Any]] = {}
         self.goods: dict[str, dict[str, Any]] = {}
 
@@ -75,7 +75,7 @@ class Desk:
     def add_item(self, stock: int) -> tuple[str, dict[str, Any]]:
         """A good with that stock, beside one other; returns its number and particulars."""
         names = self.rng.sample(goods_of(self.split), 2)
-        numbers = [str(number) for number in self.rng.sample(range(100, 1000), 2)]
+        numbers = [str(number) for number in self.rng.sample(range(1000, 2000), 2)]
         for number, name, count in zip(numbers, names, (stock, self.rng.randint(1, 9)), strict=True):
             self.goods[number] = {"name": name, "price": self.rng.randint(15, 190), "stock": count}
         return numbers[0], self.goods[numbers[0]]

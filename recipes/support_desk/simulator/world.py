@@ -130,8 +130,8 @@ def demo_state() -> World:
         "customers": {"311": anna},
         "orders": {number: {**home, **order} for number, order in orders.items()},
         "goods": {
-            "207": {"name": "red lamp", "price": 39, "stock": 4},
-            "215": {"name": "black desk", "price": 140, "stock": 0},
+            "1207": {"name": "red lamp", "price": 39, "stock": 4},
+            "1215": {"name": "black desk", "price": 140, "stock": 0},
         },
         "handovers": {},
     }

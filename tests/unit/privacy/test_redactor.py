@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import json
+import re
 from datetime import UTC, datetime
+from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from agent_factory.contracts import Message, Outcome, Step, TokenTrace, ToolCall, Trace
+from agent_factory.core.error import InputError
+from agent_factory.core.recipe import Recipe
 from agent_factory.privacy.redactor import Redactor, find_personal_data, open_redactor
 
 WHEN = datetime(2026, 11, 20, tzinfo=UTC)
@@ -267,3 +271,23 @@ PIECES = st.sampled_from(
 def test_redacting_twice_is_redacting_once(redactor: Redactor, text: str) -> None:
     once = redactor.redact_any(text, redactor.open_session())
     assert redactor.redact_any(once, redactor.open_session()) == once
+
+
+def test_reference_numbers_of_the_recipe_become_placeholders_and_are_revealed() -> None:
+    redactor = Redactor((), b"k" * 32, references=re.compile(r"(?<![\w.,:/+-])\d{4}(?![\w:/-]|[.,]\d)"))
+    session = redactor.open_session()
+    said = redactor.redact_text("Order 4417, not 5520. It cost 1204.50 on 2026-11-20; call +1 212 555 0181.", session)
+    told = redactor.redact_json({"order_id": "4417", "price": 4417, "orders": ["5520", "31"]}, session)
+    assert said == "Order <REF_1>, not <REF_2>. It cost 1204.50 on 2026-11-20; call <PHONE_1>."
+    assert told == {"order_id": "<REF_1>", "price": 4417, "orders": ["<REF_2>", "31"]}
+    assert session.reveal("<REF_2>") == "5520"
+
+
+def test_a_reference_pattern_that_is_none_names_the_file(tmp_path: Path) -> None:
+    folder = tmp_path / "desk"
+    folder.mkdir()
+    (folder / "build.toml").write_text("[privacy]\nreferences = '('\n")
+    (folder / "names.txt").write_text("Mia\n")
+    (folder / "policy.md").write_text("Be kind.\n")
+    with pytest.raises(InputError, match=r"\[privacy\] references = '\(' in .*build.toml"):
+        open_redactor(Recipe(folder))

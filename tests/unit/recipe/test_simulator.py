@@ -42,7 +42,7 @@ async def test_an_order_tells_what_a_clerk_needs(client):
         ("GET", "/orders/4417/shipment", None, 409),
         ("GET", "/catalogue?query=pink+desk", None, 404),
         ("GET", "/customers?email=nobody@example.com", None, 404),
-        ("POST", "/orders/6031/exchange", {"item_id": "215"}, 409),
+        ("POST", "/orders/6031/exchange", {"item_id": "1215"}, 409),
         ("POST", "/orders/6031/exchange", {}, 422),
         ("POST", "/orders/6031/cancel", None, 200),
         ("GET", "/nothing", None, 404),
@@ -62,10 +62,10 @@ async def test_a_cancelled_order_cannot_be_cancelled_again(client):
 
 async def test_worlds_are_apart(app, client):
     before = app.snapshot("b")
-    await client.post("/orders/6031/exchange", json={"item_id": "207"})
+    await client.post("/orders/6031/exchange", json={"item_id": "1207"})
 
     assert app.snapshot("b") == before
-    assert app.snapshot("a")["goods"]["207"]["stock"] == 3
+    assert app.snapshot("a")["goods"]["1207"]["stock"] == 3
 
 
 async def test_a_request_without_a_world_is_refused(app, client):
