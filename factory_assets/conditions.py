@@ -12,15 +12,18 @@ from dagster import AutomationCondition as Condition
 def _when_inputs_passed(*, follows: bool = False, gated: bool = True) -> Condition:
     """``follows``: in the run that makes the input; the executor itself then stops at a failed check."""
     soon = Condition.will_be_requested()
+    requested = Condition.newly_requested()
     # By itself ``newly_updated`` keeps its times, by which an update that came right after a request is
     # told from one before it; with ``&`` or ``|`` inside the clause Dagster forgets them.
     updated = Condition.any_deps_match(Condition.newly_updated())
+    wanted = updated.since(requested) | Condition.newly_missing().since(requested)
     missing = Condition.any_deps_match(Condition.missing())
     passed = Condition.all_checks_match(Condition.check_passed(), blocking_only=True)
     if follows:
-        updated, missing, passed = Condition.any_deps_updated(), Condition.any_deps_missing(), passed | soon
-    requested = Condition.newly_requested()
-    wanted = updated.since(requested) | Condition.newly_missing().since(requested)
+        # What follows in the same run is newer than its input: that input asks for nothing more.
+        alone = updated.since(requested | Condition.newly_updated())
+        wanted = alone | (Condition.any_deps_match(soon) | Condition.newly_missing()).since(requested)
+        missing, passed = Condition.any_deps_missing(), passed | soon
     condition = (
         wanted.with_label("wanted since last requested")
         & ~missing.with_label("an input is missing")

@@ -47,6 +47,24 @@ def test_a_day_is_made_in_one_request_when_its_traces_are_reported(daemon: Daemo
     assert daemon.tick() == set()
 
 
+def test_a_day_that_was_made_asks_for_nothing_more(daemon: Daemon) -> None:
+    daemon.tell.materialized(keys.TRACES, DAY_ONE)
+    daemon.tick()
+    for key in keys.DAY_DATA:
+        daemon.tell.materialized(key, DAY_ONE)
+        for check in keys.DAY_CHECKS:
+            if check.asset_key == key:
+                daemon.tell.checked(check, DAY_ONE, passed=True)
+    assert daemon.tick() == set()
+    assert daemon.tick() == set()
+
+
+def test_events_made_by_hand_are_followed(daemon: Daemon) -> None:
+    daemon.tell.materialized(keys.EVENTS, DAY_ONE)
+    daemon.tell.checked(keys.DAY_CHECKS[0], DAY_ONE, passed=True)
+    assert daemon.tick() == {("data/clean_events", DAY_ONE), ("data/labels", DAY_ONE)}
+
+
 def test_traces_reported_before_the_first_tick_are_not_lost(tell: Any) -> None:
     tell.materialized(keys.TRACES, DAY_ONE)
     assert Daemon(tell).tick() == {(key.to_user_string(), DAY_ONE) for key in keys.DAY_DATA}
