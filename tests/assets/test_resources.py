@@ -1,0 +1,79 @@
+"""Workers, processes and pools: how the outside is reached, and what is said when it fails."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import dagster as dg
+import pytest
+
+from agent_factory.compute.pool import read_pools
+from resources.launcher import newest_source
+from resources.pools import write_pools
+from resources.process import Identity
+from resources.worker import WorkerResource
+
+
+def run_python(code: str, deadline: float = 60.0) -> int:
+    worker = WorkerResource(deadline_seconds=deadline)
+    return worker._wait_for([sys.executable, "-c", code], os.environ)
+
+
+def test_a_worker_tells_its_exit_code_or_the_signal_that_ended_it() -> None:
+    assert run_python("") == 0
+    assert run_python("raise SystemExit(3)") == 3
+    assert run_python("import os, signal; os.kill(os.getpid(), signal.SIGKILL)") == -signal.SIGKILL
+
+
+def test_a_worker_that_does_not_end_is_stopped() -> None:
+    with pytest.raises(dg.Failure, match=r"did not end within 1 s"):
+        run_python("import time; time.sleep(600)", deadline=1.0)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux ends a process with its parent")
+def test_a_worker_ends_with_its_run(tmp_path: Path) -> None:
+    told = tmp_path / "pid"
+    sleeper = f"import os, pathlib, time; pathlib.Path({str(told)!r}).write_text(str(os.getpid())); time.sleep(600)"
+    run = (
+        "import os, sys; from resources.worker import WorkerResource; "
+        f"WorkerResource(deadline_seconds=600)._wait_for([sys.executable, '-c', {sleeper!r}], os.environ)"
+    )
+    with subprocess.Popen([sys.executable, "-c", run]) as process:
+        while not (told.exists() and told.read_text()):
+            time.sleep(0.05)
+        worker = Identity.of(int(told.read_text()))
+        process.kill()
+    for _ in range(200):
+        if not worker.is_running():
+            break
+        time.sleep(0.05)
+    assert not worker.is_running()
+
+
+def test_a_process_is_known_by_its_start_too() -> None:
+    me = Identity.of(os.getpid())
+    assert Identity.read(str(me)) == me
+    assert me.is_running()
+    assert not me._replace(started=me.started - 60).is_running()
+    with subprocess.Popen([sys.executable, "-c", ""]) as process:
+        other = Identity.of(process.pid)
+    assert not other.is_running()
+
+
+def test_a_changed_source_is_newer_than_the_warm_process(tmp_path: Path) -> None:
+    for name in ("agent_factory", "factory_assets", "resources", "sensors"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "one.py").write_text("")
+    os.utime(tmp_path / "sensors" / "one.py", (4_000_000_000, 4_000_000_000))
+    assert newest_source(tmp_path) == 4_000_000_000
+
+
+def test_pools_are_those_of_the_file_and_no_others(instance: dg.DagsterInstance) -> None:
+    instance.event_log_storage.set_concurrency_slots("forgotten", 4)
+    limits = write_pools(instance)
+    assert limits == {pool.name: pool.limit for pool in read_pools()}
+    found = {limit.name: limit.limit for limit in instance.event_log_storage.get_pool_limits()}
+    assert found == limits
