@@ -1,8 +1,8 @@
 """The nano model: a transformer of about one million parameters, made from nothing but the traces.
 
-Its tokenizer is a byte-level BPE with single digits, trained on the conversations; so any text can be
-encoded, numbers are spelled, and a placeholder of redaction is one token. The model has Llama's shape
-with tied embeddings.
+Its tokenizer is a byte-level BPE, trained on the conversations; so any text can be encoded. Numbers are
+spelled digit by digit; a placeholder of redaction and a JSON key with its punctuation are one token,
+which keeps conversations short. The model has Llama's shape with tied embeddings.
 """
 
 from __future__ import annotations
@@ -19,10 +19,13 @@ from agent_factory.training.setting import NanoSettings
 PAD, START, END = "<|pad|>", "<|im_start|>", "<|im_end|>"
 CALL_START, CALL_END = "<tool_call>", "</tool_call>"
 
+_PIECES = r"""\s?[{\[,]*"[\p{L}_]+"[:,}\]]*|\s?\p{L}+|\p{N}|\s?[^\s\p{L}\p{N}]+|\s+"""
+"""What a token may span: a JSON key or one-word string with its punctuation, a word, a digit, punctuation."""
+
 
 def train_tokenizer(conversations: Iterable[Iterable[Message]], settings: NanoSettings) -> Any:
     """A tokenizer with chat template, its merges learned from the conversations."""
-    from tokenizers import AddedToken, Tokenizer, decoders, models, pre_tokenizers, trainers
+    from tokenizers import AddedToken, Regex, Tokenizer, decoders, models, pre_tokenizers, trainers
     from transformers import PreTrainedTokenizerFast
 
     texts = [text for messages in conversations for text in _texts(messages)]
@@ -30,7 +33,10 @@ def train_tokenizer(conversations: Iterable[Iterable[Message]], settings: NanoSe
         raise InputError("there is no text to learn a vocabulary from: the build's window has no clean traces")
     model = Tokenizer(models.BPE())
     model.pre_tokenizer = pre_tokenizers.Sequence(
-        [pre_tokenizers.Digits(individual_digits=True), pre_tokenizers.ByteLevel(add_prefix_space=False)]
+        [
+            pre_tokenizers.Split(Regex(_PIECES), "isolated"),
+            pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False),
+        ]
     )
     model.decoder = decoders.ByteLevel()
     # The marks of a tool call are text, not control: they stay when a completion is decoded.
