@@ -19,8 +19,12 @@ from agent_factory.training.setting import NanoSettings
 PAD, START, END = "<|pad|>", "<|im_start|>", "<|im_end|>"
 CALL_START, CALL_END = "<tool_call>", "</tool_call>"
 
-_PIECES = r"""\s?[{\[,]*"[\p{L}_]+"[:,}\]]*|\s?\p{L}+|\p{N}|\s?[^\s\p{L}\p{N}]+|\s+"""
-"""What a token may span: a JSON key or one-word string with its punctuation, a word, a digit, punctuation."""
+_PIECES = r"""[{\[,]*"[\p{L}_]+"[:,}\]]*\s?|\p{L}+\s?|\p{N}|[^\s\p{L}\p{N}]+\s?|\s+"""
+"""What a token may span: a JSON key or one-word string with its punctuation, a word, a digit, punctuation.
+
+The blank belongs to the piece before it, so that a word at the start of a JSON string is the same
+token as in a sentence: a small model repeats what it can find again.
+"""
 
 
 def train_tokenizer(conversations: Iterable[Iterable[Message]], settings: NanoSettings) -> Any:
@@ -78,6 +82,8 @@ def create_model(tokenizer: Any, settings: NanoSettings, seed: int) -> Any:
         num_key_value_heads=settings.heads,
         max_position_embeddings=settings.context,
         tie_word_embeddings=True,
+        # The usual 0.02 suits wide models; at this width attention would stay blind for hundreds of steps.
+        initializer_range=settings.hidden**-0.5,
         pad_token_id=tokenizer.pad_token_id,
         bos_token_id=tokenizer.bos_token_id,
         eos_token_id=tokenizer.eos_token_id,
