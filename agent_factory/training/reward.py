@@ -1,7 +1,8 @@
 """The reward model: of two conversations about the same task it scores the better one higher.
 
 It learns from the preference dataset and from rollouts of one scenario of which one was solved and
-one was not. Pairs are split by task before training, so that the accuracy is that on tasks not seen.
+one was not. Pairs are split before training, by task and by conversation, so that the accuracy is that
+on what was not seen.
 """
 
 from __future__ import annotations
@@ -18,7 +19,6 @@ from trl.trainer.reward_config import RewardConfig
 from trl.trainer.reward_trainer import RewardTrainer
 
 from agent_factory.contracts.trace import Trace
-from agent_factory.core.digest import digest_json
 from agent_factory.core.error import InputError, ModelError
 from agent_factory.core.progress import Progress
 from agent_factory.gateway.checkpoint import load_causal_model, load_tokenizer, read_closing_ids, verify_checkpoint
@@ -91,7 +91,7 @@ def pair_preferences(rows: Iterable[dict[str, Any]], parent: Path) -> list[Pair]
             tuple(template.encode_dialogue(system, (*prompt, *read_dialogue(row[side]).messages), tools).ids)
             for side in ("chosen", "rejected")
         )
-        pairs.append(Pair(digest_json(row["prompt"]), chosen, rejected))
+        pairs.append(Pair(row["trace_ids"][0], chosen, rejected))
     return pairs
 
 
@@ -111,18 +111,20 @@ def pair_rollouts(traces: Iterable[Trace], settings: RewardSettings, seed: int) 
 
 
 def split_pairs(pairs: Sequence[Pair], settings: RewardSettings, seed: int) -> tuple[list[Pair], list[Pair]]:
-    """Training and held-out pairs that share no task; InputError where there are too few to hold any out."""
+    """Training and held-out pairs that share neither task nor conversation; InputError where too few are left."""
     tasks = sorted({pair.task for pair in pairs})
     random.Random(seed).shuffle(tasks)
-    held_out = set(tasks[: max(1, round(len(tasks) * settings.held_out_share))])
-    learned = [pair for pair in pairs if pair.task not in held_out]
+    chosen = set(tasks[: max(1, round(len(tasks) * settings.held_out_share))])
+    held_out = [pair for pair in pairs if pair.task in chosen]
+    told = {ids for pair in held_out for ids in (pair.chosen, pair.rejected)}
+    learned = [pair for pair in pairs if pair.task not in chosen and not told & {pair.chosen, pair.rejected}]
     if len(learned) < settings.batch:
         raise InputError(
             f"there are {len(pairs)} preference pairs of {len(tasks)} tasks: after holding some out {len(learned)} are "
             f"left, at least one batch of {settings.batch} is needed. Widen the window or roll out more episodes."
         )
     random.Random(seed + 1).shuffle(learned)
-    return learned[: settings.max_pairs], [pair for pair in pairs if pair.task in held_out]
+    return learned[: settings.max_pairs], held_out
 
 
 def train_reward(

@@ -43,6 +43,14 @@ def test_no_task_is_both_learned_and_held_out():
     assert not {pair.task for pair in learned} & {pair.task for pair in held_out}
 
 
+def test_no_conversation_is_both_learned_and_held_out():
+    pairs = [Pair(f"t{n}", (n,), (n % 30,)) for n in range(100, 200)]
+    learned, held_out = split_pairs(pairs, SETTINGS, seed=0)
+    assert len(held_out) == 10
+    assert learned
+    assert not {pair.rejected for pair in held_out} & {pair.rejected for pair in learned}
+
+
 def test_too_few_pairs_are_refused():
     with pytest.raises(InputError, match="at least one batch of 4 is needed"):
         split_pairs([Pair("t", (1,), (2,))] * 9, SETTINGS, seed=0)
