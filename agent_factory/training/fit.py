@@ -22,6 +22,7 @@ from trl.trainer.sft_trainer import SFTTrainer
 from agent_factory.core.error import InputError
 from agent_factory.core.progress import Progress
 from agent_factory.gateway.template import Encoded
+from agent_factory.training.optimizer import muon_factory
 from agent_factory.training.setting import FitSettings
 
 IGNORED = -100
@@ -59,6 +60,7 @@ def fit_tokens(
         train_dataset=data,
         processing_class=tokenizer,
         callbacks=[ProgressReport(progress)],
+        optimizer_cls_and_kwargs=choose_optimizer(settings),
     )
     run_trainer(trainer, work)
     history = [entry for entry in trainer.state.log_history if "loss" in entry]
@@ -109,6 +111,17 @@ def group_by_length(order: Sequence[int], rows: Sequence[Encoded], batch: int, r
         rng.shuffle(batches)
         grouped += [at for part in batches for at in part]
     return grouped
+
+
+def choose_optimizer(settings: FitSettings) -> tuple[Any, dict[str, Any]] | None:
+    """Muon where the settings ask for it; None leaves the trainer its own AdamW."""
+    if settings.optimizer == "adamw":
+        return None
+    return muon_factory, {
+        "learning_rate": settings.learning_rate,
+        "matrix_learning_rate": settings.matrix_learning_rate,
+        "weight_decay": settings.weight_decay,
+    }
 
 
 def trainer_arguments(settings: FitSettings, work: Path, seed: int) -> dict[str, Any]:

@@ -5,7 +5,7 @@ Light on purpose: the API and the CLI check an order's parameters with the same 
 
 from __future__ import annotations
 
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
 
 from pydantic import Field, ValidationError
 
@@ -29,11 +29,16 @@ class NanoSettings(Part):
 
 
 class FitSettings(Part):
-    """How long and how fast a stage learns; ``save_steps`` apart, two steps of a killed worker are the same."""
+    """How long and how fast a stage learns; ``save_steps`` apart, two steps of a killed worker are the same.
+
+    With ``optimizer = "muon"`` the matrices of the layers learn at ``matrix_learning_rate`` by Muon.
+    """
 
     steps: int = Field(ge=1)
     batch: int = Field(default=32, ge=1)
     learning_rate: float = Field(gt=0)
+    optimizer: Literal["adamw", "muon"] = "adamw"
+    matrix_learning_rate: float = Field(default=0.02, gt=0)
     warmup_share: float = Field(default=0.05, ge=0, le=1)
     weight_decay: float = Field(default=0.01, ge=0)
     max_gradient: float = Field(default=1.0, gt=0)
