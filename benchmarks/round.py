@@ -115,12 +115,13 @@ def _learning(reports: list[EvalReport]) -> list[Figure]:
         if comparison.role in least:
             points, what = least[comparison.role]
             met = 100 * comparison.difference >= points and comparison.low > 0
+            interval = f"{100 * comparison.low:.1f} to {100 * comparison.high:.1f}"
             figures.append(
                 Figure(
                     name=f"round/{what}",
                     ours=round(100 * comparison.difference, 2),
                     unit="points",
-                    reach=f">= {points}, 95 % interval above 0 (here {100 * comparison.low:.1f} to {100 * comparison.high:.1f})",
+                    reach=f">= {points}, 95 % interval above 0 (here {interval})",
                     met=met,
                 )
             )

@@ -5,7 +5,6 @@ from agent_factory.core.error import NotFoundError
 from agent_factory.training.input import collect_inputs
 from agent_factory.training.registry import move_champion, open_client, register_model
 
-
 # MLflow's own queries under SQLAlchemy 2.1.
 pytestmark = pytest.mark.filterwarnings("ignore:The ``noload`` loader strategy is deprecated")
 

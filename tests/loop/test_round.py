@@ -1,0 +1,159 @@
+"""Whole turns with a real, small model: what passes serves and comes back as data; what is spoiled does not.
+
+The first build is too short to be good, so its gate asks for little; the spoiled one meets the recipe's own.
+"""
+
+from __future__ import annotations
+
+import json
+import random
+import re
+import subprocess
+import sys
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from agent_factory.contracts import Deployment, EvalReport, ModelManifest, Outcome, Release, Trace
+from agent_factory.core.artifact import open_artifacts
+from agent_factory.core.recipe import load_recipe
+from agent_factory.core.settings import CHECKOUT, Settings
+from agent_factory.core.store import Store, open_store
+from agent_factory.core.tracelog import TraceLog
+from agent_factory.environment.first_traffic import make_traffic
+from agent_factory.environment.scenario import draw_scenarios
+from tests.loop.conftest import Run
+
+SMALL = {
+    "first_traffic.episodes": 700,
+    "build.train_scenarios": 350,
+    "build.min_rows": 50,
+    "training.pretrain.steps": 40,
+    "training.sft.steps": 50,
+    "training.reward.steps": 60,
+    "training.rft.steps": 20,
+    "rollouts.episodes": 160,
+    "rollouts.samples": 1,
+    "evaluation.scenarios": 50,
+}
+LENIENT = {
+    "gate.min_success": 0,
+    "gate.min_tool_call_success": 0,
+    "gate.max_policy_violation": 1,
+    "gate.min_level_success.L1": 0,
+    "gate.min_level_success.L2": 0,
+    "gate.min_level_success.L3": 0,
+}
+
+
+def overrides(*tables: dict[str, float]) -> list[str]:
+    return [part for table in tables for key, value in table.items() for part in ("--set", f"{key}={value}")]
+
+
+@pytest.fixture(scope="module")
+def first_round(factory: Run) -> subprocess.CompletedProcess[str]:
+    done = factory("round", *overrides(SMALL, LENIENT))
+    assert done.returncode == 0, done.stdout[-6000:] + done.stderr[-3000:]
+    return done
+
+
+@pytest.fixture(scope="module")
+def store(home: Settings, first_round: subprocess.CompletedProcess[str]) -> Store:
+    return open_store(home.database_url)
+
+
+def test_a_round_ends_with_a_deployed_agent_and_its_conversation_as_data(
+    first_round: subprocess.CompletedProcess[str], store: Store, home: Settings
+) -> None:
+    (report,) = store.find(EvalReport)
+    (serving,) = store.find(Deployment, state="serving")
+    assert report.verdict == "PASS"
+    assert serving.model == report.candidate
+    assert {score.stage for score in report.scores} == {"base", "sft", "policy"}
+    assert all(score.success.low <= score.success.value <= score.success.high for score in report.scores)
+    stages = [manifest.stage for manifest in store.find(ModelManifest)]
+    assert stages == ["base", "sft", "reward", "policy"]
+    today = datetime.now(UTC).date().isoformat()
+    returned = list(open_artifacts(home.artifacts_url).read_traces(f"days/{today}/clean_events.parquet"))
+    assert {trace.source for trace in returned} == {"production"}
+    assert {trace.model for trace in returned} == {serving.model}
+    assert f"partition {today}" in first_round.stdout
+    assert "return_traces" in first_round.stdout
+
+
+def test_the_returned_conversation_holds_no_personal_data_of_the_customer(
+    store: Store, home: Settings, first_round: subprocess.CompletedProcess[str]
+) -> None:
+    today = datetime.now(UTC).date().isoformat()
+    body = "".join(
+        trace.model_dump_json(exclude={"system", "tools"})
+        for trace in open_artifacts(home.artifacts_url).read_traces(f"days/{today}/clean_events.parquet")
+    )
+    assert "<EMAIL_1>" in body
+    assert not re.search("anna|berg|example.com", body, re.IGNORECASE)
+
+
+def test_a_second_round_makes_nothing_twice(factory: Run, store: Store) -> None:
+    before = [manifest.id for manifest in store.find(ModelManifest)]
+    again = factory("round", *overrides(SMALL, LENIENT))
+    assert again.returncode == 0, again.stdout[-4000:] + again.stderr[-2000:]
+    assert [manifest.id for manifest in store.find(ModelManifest)] == before
+    assert len(store.find(Deployment, state="serving")) == 1
+
+
+def test_a_spoiled_build_fails_releases_nothing_and_cannot_be_forced(
+    factory: Run, store: Store, environ: dict[str, str]
+) -> None:
+    (serving,) = store.find(Deployment, state="serving")
+    day = (datetime.now(UTC) - timedelta(days=20)).date()
+    TraceLog(store).add(spoil(day.isoformat()))
+    assert factory("platform", "up").returncode == 0
+    placed = factory(
+        *("build", "order", "support_desk", "--first-day", str(day), "--last-day", str(day), "--json"),
+        *overrides(SMALL),
+    )
+    assert placed.returncode == 0, placed.stdout + placed.stderr
+    build = json.loads(placed.stdout)["build"]
+    followed = factory("build", "follow", build)
+    assert followed.returncode == 3, followed.stdout[-6000:] + followed.stderr[-3000:]
+    (report,) = store.find(EvalReport, build=build)
+    assert report.verdict == "FAIL"
+
+    refused = factory("models", "promote", build)
+    assert refused.returncode == 2
+    assert "FAIL" in refused.stdout + refused.stderr
+    pressed = ("asset", "materialize", "-m", "factory_assets.definitions", "--select", 'key:"runtime/release"')
+    forced = subprocess.run(
+        [sys.executable, "-m", "dagster", *pressed, "--partition", build],
+        env=environ,
+        cwd=CHECKOUT,
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+    assert forced.returncode != 0
+    assert "FAIL" in forced.stdout + forced.stderr
+    assert store.find(Release, build=build) == []
+    assert store.find(Deployment, state="serving") == [serving]
+
+
+def spoil(day: str) -> list[Trace]:
+    """The predecessor's traffic with the agent's words shuffled among the dialogues, each said to be solved."""
+    recipe = load_recipe("support_desk")
+    scenarios = draw_scenarios(recipe, "train", 700, 5)
+    traces = make_traffic(recipe, scenarios, [day], 5, "default")
+    actions = [step.action for trace in traces for step in trace.steps]
+    random.Random(5).shuffle(actions)
+    given = iter(actions)
+    solved = Outcome(success=True, reward=1.0, graded_by="said so")
+    return [
+        trace.model_copy(
+            update={
+                "id": f"spoiled-{number}",
+                "outcome": solved,
+                "steps": tuple(step.model_copy(update={"action": next(given)}) for step in trace.steps),
+            }
+        )
+        for number, trace in enumerate(traces)
+    ]
