@@ -51,11 +51,14 @@ def test_the_loss_is_over_the_masked_tokens_alone(tokenizer, progress, tmp_path)
     assert measured["loss"] == pytest.approx(float(expected), rel=1e-4)
 
 
-def test_a_killed_run_goes_on_as_if_it_had_not_been(tokenizer, rows, progress, tmp_path):
-    def fit(work, steps_done=None):
+@pytest.mark.parametrize("optimizer", ["adamw", "muon"])
+def test_a_killed_run_goes_on_as_if_it_had_not_been(tokenizer, rows, progress, tmp_path, optimizer):
+    settings = SETTINGS.model_copy(update={"optimizer": optimizer})
+
+    def fit(work):
         model = create_model(tokenizer, SHAPE, seed=0)
-        order = plan_epochs(rows, SETTINGS, seed=0)
-        fit_tokens(model, tokenizer, rows, order, SETTINGS, work=work, seed=0, progress=progress)
+        order = plan_epochs(rows, settings, seed=0)
+        fit_tokens(model, tokenizer, rows, order, settings, work=work, seed=0, progress=progress)
         return model.state_dict()
 
     whole = fit(tmp_path / "whole")
