@@ -34,7 +34,7 @@ class MuonWithAdamW(torch.optim.Optimizer):
         self._link()
 
     @torch.no_grad()
-    def step(self, closure: Callable[[], float] | None = None) -> float | None:
+    def step(self, closure: Any = None) -> Any:
         """One step of both parts."""
         loss = closure() if closure is not None else None
         for part in self.parts:

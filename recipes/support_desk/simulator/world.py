@@ -58,7 +58,7 @@ def _orders_of(world: World, customer_id: str) -> list[str]:
 def get_order(world: World, order_id: str) -> dict[str, Any]:
     """An order with the e-mail address of its customer; ``days`` since delivery, once delivered."""
     order = _find(world, "orders", order_id)
-    told = {key: order[key] for key in ("status", "days", "price", "item") if key in order}
+    told = {key: order[key] for key in ("status", "days", "price") if key in order}
     return told | {"email": world["customers"][order["customer"]]["email"]}
 
 

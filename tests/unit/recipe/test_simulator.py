@@ -30,7 +30,6 @@ async def test_an_order_tells_what_a_clerk_needs(client):
         "status": "delivered",
         "days": 12,
         "price": 64,
-        "item": "white clock",
         "email": "anna.berg@example.com",
     }
 
