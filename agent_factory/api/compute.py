@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Annotated
 
 from fastapi import APIRouter, Query
-from pydantic import BaseModel, Field
+from pydantic import Field
 
 from agent_factory.api.context import Ctx, Key
 from agent_factory.api.delivery import once
@@ -13,7 +13,7 @@ from agent_factory.api.error import tell
 from agent_factory.compute.lease import allocate, release, show_pools
 from agent_factory.compute.usage import Dimension, UsageSummary, summarize
 from agent_factory.contracts.compute import FactoryName, Lease, Pool, ResourceSpec
-from agent_factory.contracts.record import Name
+from agent_factory.contracts.record import Name, Part
 
 router = APIRouter(prefix="/compute", tags=["compute"])
 
@@ -26,7 +26,7 @@ class AllocateRequest(ResourceSpec):
     build: Name | None = None
 
 
-class ReleaseRequest(BaseModel):
+class ReleaseRequest(Part):
     """The lease to give back."""
 
     lease_id: Name

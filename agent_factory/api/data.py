@@ -6,13 +6,13 @@ from typing import Literal
 
 from fastapi import APIRouter, Request
 from fastapi.concurrency import run_in_threadpool
-from pydantic import BaseModel, Field
+from pydantic import Field
 
 from agent_factory.api.context import Ctx, Key
 from agent_factory.api.delivery import once
 from agent_factory.api.error import tell
 from agent_factory.api.inbox import Inbox, read_batches, read_events
-from agent_factory.contracts.record import Name, Share
+from agent_factory.contracts.record import Name, Part, Share
 from agent_factory.contracts.trace import Feedback
 from agent_factory.core import clock
 from agent_factory.core.error import InputError, NotFoundError
@@ -67,7 +67,7 @@ async def _take_stream(request: Request, context: Ctx, inbox: Inbox) -> Receipt:
     return Receipt(accepted=accepted, duplicates=duplicates)
 
 
-class LabelRequest(BaseModel):
+class LabelRequest(Part):
     """A judgement of a trace: 0 bad to 1 good."""
 
     trace_id: Name

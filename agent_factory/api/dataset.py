@@ -11,14 +11,14 @@ from datetime import date
 from typing import Self
 
 from fastapi import APIRouter, Response
-from pydantic import BaseModel, Field, model_validator
+from pydantic import Field, model_validator
 
 from agent_factory.api.context import Context, Ctx, Key
 from agent_factory.api.error import tell
 from agent_factory.api.order import OrderReply, accept
 from agent_factory.contracts.build import BuildSpec, DataWindow, Order
 from agent_factory.contracts.dataset import DatasetKind, DatasetManifest
-from agent_factory.contracts.record import Name
+from agent_factory.contracts.record import Name, Part
 from agent_factory.core.error import FactoryError
 from agent_factory.core.order import move_order, place_order
 
@@ -26,7 +26,7 @@ _log = logging.getLogger(__name__)
 router = APIRouter(tags=["data"])
 
 
-class DatasetRequest(BaseModel):
+class DatasetRequest(Part):
     """A dataset of a ``build``, or of the days from ``first_day`` to ``last_day``."""
 
     kind: DatasetKind

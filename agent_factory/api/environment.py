@@ -13,7 +13,7 @@ from agent_factory.api.delivery import once
 from agent_factory.api.error import tell
 from agent_factory.api.order import OrderReply, accept
 from agent_factory.contracts.build import BuildSpec, Order, OrderState
-from agent_factory.contracts.record import Name
+from agent_factory.contracts.record import Name, Part
 from agent_factory.contracts.scenario import ScenarioSet, Split
 from agent_factory.contracts.trace import Trace
 from agent_factory.core import clock
@@ -24,7 +24,7 @@ from agent_factory.core.recipe import load_recipe
 router = APIRouter(prefix="/env", tags=["environment"])
 
 
-class ScenarioRequest(BaseModel):
+class ScenarioRequest(Part):
     """How many scenarios of a recipe, from which seed."""
 
     recipe: Name
@@ -33,7 +33,7 @@ class ScenarioRequest(BaseModel):
     build: Name | None = None
 
 
-class RunRequest(BaseModel):
+class RunRequest(Part):
     """Episodes of a build's model on its training scenarios."""
 
     build: Name

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from fastapi import APIRouter, Response
-from pydantic import BaseModel
 
 from agent_factory.api.context import Ctx, Key
 from agent_factory.api.environment import ScenarioRequest, make_set
@@ -11,7 +10,7 @@ from agent_factory.api.error import tell
 from agent_factory.api.order import OrderReply, accept
 from agent_factory.contracts.build import BuildSpec
 from agent_factory.contracts.evaluation import EvalReport
-from agent_factory.contracts.record import Name
+from agent_factory.contracts.record import Name, Part
 from agent_factory.contracts.scenario import ScenarioSet
 from agent_factory.core.error import NotFoundError
 from agent_factory.core.order import place_order
@@ -20,7 +19,7 @@ from agent_factory.core.store import Store
 router = APIRouter(prefix="/eval", tags=["evaluation"])
 
 
-class EvalRequest(BaseModel):
+class EvalRequest(Part):
     """A build whose models are to be run on its held-out scenarios."""
 
     build: Name

@@ -44,6 +44,8 @@ def read_events(body: bytes) -> list[dict[str, Any]]:
         found = json.loads(body)
     except ValueError as error:
         raise InputError(f"the body is not JSON: {error}. Send an object, a list, or application/x-ndjson") from error
+    except RecursionError as error:
+        raise InputError("the body is nested too deeply to be read as JSON") from error
     events = cast("list[Any]", found) if isinstance(found, list) else [found]
     for number, event in enumerate(events, start=1):
         if not isinstance(event, dict):
@@ -84,6 +86,8 @@ def _read_line(line: bytes, number: int) -> dict[str, Any]:
         found = json.loads(line)
     except ValueError as error:
         raise InputError(f"line {number} is not JSON: {error}; the lines before its batch are kept") from error
+    except RecursionError as error:
+        raise InputError(f"line {number} is nested too deeply to be read as JSON") from error
     if not isinstance(found, dict):
         raise InputError(f"line {number} is {str(found)[:80]!r}, expected a JSON object")
     return cast("dict[str, Any]", found)

@@ -9,7 +9,7 @@ from agent_factory.api.context import Ctx, Key
 from agent_factory.api.error import tell
 from agent_factory.api.order import OrderReply, accept
 from agent_factory.contracts.build import BuildSpec
-from agent_factory.contracts.record import Json, Name
+from agent_factory.contracts.record import Json, Name, Part
 from agent_factory.contracts.release import Agent, Deployment, Session
 from agent_factory.core import clock
 from agent_factory.core.error import ConflictError, NotFoundError
@@ -21,13 +21,13 @@ from agent_factory.runtime.session import StepReply
 router = APIRouter(tags=["runtime"])
 
 
-class PromoteRequest(BaseModel):
+class PromoteRequest(Part):
     """The build to release and deploy to its recipe's agent."""
 
     build: Name
 
 
-class AgentRequest(BaseModel):
+class AgentRequest(Part):
     """A service: the recipe whose releases it serves, and the bounds of its sessions."""
 
     id: Name
@@ -43,19 +43,19 @@ class AgentView(BaseModel):
     deployment: Deployment | None
 
 
-class DeployRequest(BaseModel):
+class DeployRequest(Part):
     """The build whose release is to serve the agent."""
 
     build: Name
 
 
-class SessionRequest(BaseModel):
+class SessionRequest(Part):
     """Who talks: an application's own name for its user, or nobody in particular."""
 
     user: str | None = Field(default=None, max_length=200)
 
 
-class StepRequest(BaseModel):
+class StepRequest(Part):
     """What the user says."""
 
     message: str = Field(min_length=1, max_length=8000)

@@ -14,7 +14,7 @@ from agent_factory.api.order import OrderReply, accept
 from agent_factory.contracts.build import BuildSpec, DataWindow, Order
 from agent_factory.contracts.evaluation import EvalReport, Verdict
 from agent_factory.contracts.model import ModelManifest
-from agent_factory.contracts.record import Name
+from agent_factory.contracts.record import Name, Part
 from agent_factory.contracts.reward import RewardConfig
 from agent_factory.contracts.stage import StageRun
 from agent_factory.core import clock
@@ -22,12 +22,13 @@ from agent_factory.core.digest import digest_json
 from agent_factory.core.error import ConflictError
 from agent_factory.core.order import make_build_spec, order_build
 from agent_factory.core.recipe import load_recipe
+from agent_factory.training.setting import check_stages
 
 router = APIRouter(prefix="/train", tags=["training"])
 Job = Annotated[str, Path(description="The build's id, as POST /train/jobs gave it")]
 
 
-class JobRequest(BaseModel):
+class JobRequest(Part):
     """A build of a recipe from the traces of some days; ``overrides`` has the shape of build.toml."""
 
     recipe: Name
@@ -36,11 +37,11 @@ class JobRequest(BaseModel):
     overrides: dict[str, Any] = Field(default_factory=dict)
 
 
-class RewardRequest(BaseModel):
+class RewardRequest(Part):
     """Weights of the reward mix; see RewardConfig."""
 
-    success: float = 1.0
-    reward_model: float = 1.0
+    success: float = Field(default=1.0, ge=0)
+    reward_model: float = Field(default=1.0, ge=0)
     policy_violation: float = Field(default=-1.0, le=0)
     tool_error: float = Field(default=0.0, le=0)
     step: float = Field(default=0.0, le=0)
@@ -67,6 +68,7 @@ def order_job(body: JobRequest, response: Response, context: Ctx, key: Key = Non
     build_id = None if key is None else f"{body.recipe}-{digest_json([context.project, key])[:12]}"
     known = None if build_id is None else context.store.peek(BuildSpec, build_id)
     spec = make_build_spec(recipe, context.project, window, body.overrides, build_id=build_id)
+    check_stages(spec)
     if known is not None:
         changed = spec.model_copy(update={"created_at": known.created_at}) != known
         if changed:
@@ -105,11 +107,13 @@ def read_status(context: Context, build: BuildSpec) -> JobStatus:
     orders = store.find(Order, build=build.id)
     stages = sorted(store.find(StageRun, build=build.id), key=lambda run: run.started_at)
     reports = store.find(EvalReport, build=build.id, newest_first=True, limit=1)
-    refused = next((order for order in orders if order.state in ("refused", "failed") and order.kind == "build"), None)
+    asked = [order for order in orders if order.kind == "build"]
+    # Only the newest order counts: an earlier one that failed was taken up again by it.
+    refused = asked[-1] if asked and asked[-1].state in ("refused", "failed") and not reports else None
     broken = next((run for run in stages if run.state == "failed"), None)
     state: Literal["waiting", "running", "failed", "refused", "done"] = "running" if stages else "waiting"
     if refused is not None:
-        state = "refused"
+        state = "refused" if refused.state == "refused" else "failed"
     elif broken is not None:
         state = "failed"
     elif reports:

@@ -11,6 +11,7 @@ import typer
 from agent_factory.cli.build import Key
 from agent_factory.cli.desk import open_desk
 from agent_factory.cli.output import JsonFlag, say, show
+from agent_factory.core.error import InputError
 
 app = typer.Typer(help="Data: import, prepare, label, dataset.", no_args_is_help=True)
 datasets = typer.Typer(help="Datasets: build, show.", no_args_is_help=True)
@@ -31,7 +32,6 @@ def import_file(
 
     The same file again adds nothing. What could not be read is listed, with the reason.
     """
-    from agent_factory.core.error import InputError
     from agent_factory.data.importer import FORMATS, import_traces
 
     if format_ not in FORMATS:
@@ -108,14 +108,23 @@ def show_one(dataset: str, as_json: JsonFlag = False) -> None:
 
 
 def _prepare(desk: Any, day: str) -> dict[str, Any]:
+    from agent_factory.data.check import check_no_pii, check_schema
     from agent_factory.data.clean import clean_day
     from agent_factory.data.event import write_events_day
     from agent_factory.data.label import label_day
 
     events = write_events_day(desk.store, desk.artifacts, desk.project, day)
+    _require(check_schema(desk.artifacts, day))
     clean = clean_day(desk.artifacts, day)
+    _require(check_no_pii(desk.artifacts, day))
     labels = label_day(desk.store, desk.artifacts, day)
     return {"day": day, "events": events.rows, "clean_events": clean.rows, "labels": labels.rows}
+
+
+def _require(outcome: Any) -> None:
+    """The blocking checks hold here as they do in Dagster."""
+    if not outcome.passed:
+        raise InputError(outcome.description)
 
 
 def _build(desk: Any, kind: Any, days: tuple[str, ...], recipe: str | None, min_score: float, seed: int) -> Any:

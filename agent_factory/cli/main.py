@@ -53,7 +53,7 @@ def run(arguments: Sequence[str]) -> int:
         say(f"factory: {error}")
         return error.exit_code
     except ValidationError as error:
-        told = "; ".join(f"{'.'.join(map(str, item['loc']))}: {item['msg']}" for item in error.errors())
+        told = "; ".join(f"{'.'.join(map(str, item['loc'])) or error.title}: {item['msg']}" for item in error.errors())
         say(f"factory: {told}")
         return 2
     except typer.TyperException as error:

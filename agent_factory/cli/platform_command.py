@@ -69,7 +69,24 @@ def serve(
     settings = get_settings()
     if not is_loopback(host) and settings.api_key is None:
         raise AccessError(f"--host {host!r} is not loopback: set AGENT_FACTORY_API_KEY, which callers must then send")
+    _require_free(host, port)
     uvicorn.run(create_app(settings), host=host, port=port, log_level="info", timeout_graceful_shutdown=10)
+
+
+def _require_free(host: str, port: int) -> None:
+    """Raise ConflictError where another process listens on the port."""
+    import socket
+
+    from agent_factory.core.error import ConflictError
+
+    with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+        except OSError as error:
+            raise ConflictError(
+                f"port {port} on {host} cannot be taken: {error.strerror}. End what listens there, or give --port"
+            ) from error
 
 
 @api.command("schema")

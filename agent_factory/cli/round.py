@@ -26,6 +26,7 @@ from agent_factory.core import clock
 from agent_factory.core.order import make_build_spec, order_build, place_order, read_settings_of
 from agent_factory.core.recipe import load_recipe
 from agent_factory.core.settings import get_settings
+from agent_factory.training.setting import check_stages
 
 
 class Round:
@@ -114,6 +115,7 @@ class Round:
         first, last = date.fromisoformat(self.memo.days[0]), date.fromisoformat(self.memo.days[-1])
         window = DataWindow(first_day=first, last_day=last)
         build = make_build_spec(self.recipe, self.desk.project, window, self.overrides)
+        check_stages(build)
         # The memo comes first, so that a stop between the two lines leaves no order that it does not know.
         self._remember(build=build.id)
         order_build(self.desk.store, build)

@@ -18,8 +18,8 @@ class RewardConfig(Record):
     """
 
     build: Name
-    success: float = 1.0
-    reward_model: float = 1.0
+    success: float = Field(default=1.0, ge=0)
+    reward_model: float = Field(default=1.0, ge=0)
     policy_violation: float = Field(default=-1.0, le=0)
     tool_error: float = Field(default=0.0, le=0)
     step: float = Field(default=0.0, le=0)

@@ -107,12 +107,7 @@ def place_order(
     order_id = clock.new_id("order") if key is None else f"order-{digest_json([project, kind, key])[:20]}"
     known = store.peek(Order, order_id)
     if known is not None:
-        if (known.request, known.build) != (request, build):
-            raise ConflictError(
-                f"the key {key!r} was used for another {kind} order ({known.id!r}: {known.request!r}). "
-                "Use a new key for a new request."
-            )
-        return known
+        return _same_order(known, key, kind, request, build)
     order = Order(
         id=order_id,
         project=project,
@@ -123,8 +118,20 @@ def place_order(
         build=build,
         updated_at=now,
     )
-    store.put(order)
+    try:
+        store.put(order)
+    except ConflictError:  # the same key came twice at once, and the other was first
+        return _same_order(store.get(Order, order_id), key, kind, request, build)
     return order
+
+
+def _same_order(known: Order, key: str | None, kind: OrderKind, request: Json, build: str | None) -> Order:
+    if (known.request, known.build) != (request, build):
+        raise ConflictError(
+            f"the key {key!r} was used for another {kind} order ({known.id!r}: {known.request!r}). "
+            "Use a new key for a new request."
+        )
+    return known
 
 
 def move_order(store: Store, order: Order, state: OrderState, reason: str | None = None) -> Order:

@@ -94,6 +94,8 @@ def _read_line(line: str) -> Any:
         return json.loads(line)
     except ValueError as error:
         return error
+    except RecursionError:
+        return ValueError("it is nested too deeply")
 
 
 def _read_event(event: Any, project: str, event_bytes: int) -> Trace:

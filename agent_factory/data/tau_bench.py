@@ -48,7 +48,7 @@ def read_tau_bench(
         episodes = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError as error:
         raise InputError(f"there is no file {str(path)!r}") from error
-    except (UnicodeDecodeError, json.JSONDecodeError) as error:
+    except (UnicodeDecodeError, json.JSONDecodeError, RecursionError) as error:
         raise InputError(f"{str(path)!r} is not a τ-bench result file: it is not JSON in UTF-8: {error}") from error
     if not isinstance(episodes, list):
         raise InputError(f"{str(path)!r} is not a τ-bench result file: expected a list, got {type(episodes).__name__}")

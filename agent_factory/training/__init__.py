@@ -3,4 +3,4 @@
 Importing this is light; the trainers are imported by workers, when a stage is run.
 """
 
-import agent_factory.gateway  # noqa: F401 - before torch: see there
+import agent_factory.gateway  # pyright: ignore[reportUnusedImport]  # noqa: F401 - before torch: see there

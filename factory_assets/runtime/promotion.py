@@ -20,6 +20,6 @@ def deploy_and_crown(store: Store, release: Release, agent: str | None) -> Deplo
     from agent_factory.runtime.promotion import deploy_release
     from agent_factory.training.registry import move_champion
 
-    deployed = deploy_release(store, release.id, agent)
+    # The alias first: where MLflow cannot be reached, what served before serves on.
     move_champion(store.get(ModelManifest, release.model))
-    return deployed
+    return deploy_release(store, release.id, agent)
