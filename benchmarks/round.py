@@ -110,6 +110,22 @@ def _learning(reports: list[EvalReport]) -> list[Figure]:
                 name="round/tool_call_success", ours=round(100 * share, 2), unit="%", reach="> 80 %", met=share > 0.8
             )
         )
+    levels = [
+        (100 * (candidate.by_level[level].value - other.value), level)
+        for score in report.scores
+        if score.stage == "sft"
+        for level, other in score.by_level.items()
+    ]
+    worst, level = min(levels)
+    figures.append(
+        Figure(
+            name=f"round/least change of a level over SFT ({level})",
+            ours=round(worst, 2),
+            unit="points",
+            reach=">= 0",
+            met=worst >= 0,
+        )
+    )
     least = {"base": (30, "gain over M0"), "parent": (10, "gain of the reinforcement stage")}
     for comparison in report.comparisons:
         if comparison.role in least:
