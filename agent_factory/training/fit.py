@@ -63,14 +63,17 @@ def fit_tokens(
         optimizer_cls_and_kwargs=choose_optimizer(settings),
     )
     run_trainer(trainer, work)
-    history = [entry for entry in trainer.state.log_history if "loss" in entry]
+    tokens = sum(len(rows[at].ids) for at in order)
+    return {**_measure(trainer.state.log_history), "tokens": float(tokens), "rows": float(len(rows))}
+
+
+def _measure(log: list[dict[str, Any]]) -> dict[str, float]:
+    history = [entry for entry in log if "loss" in entry]
     last = history[-max(1, len(history) // 10) :]
     return {
         "loss": sum(float(entry["loss"]) for entry in last) / len(last),
         "token_accuracy": float(last[-1]["mean_token_accuracy"]),
         "first_loss": float(history[0]["loss"]),
-        "tokens": float(sum(len(rows[at].ids) for at in order)),
-        "rows": float(len(rows)),
     }
 
 

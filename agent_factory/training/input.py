@@ -5,7 +5,7 @@ Invariant: the same key gives the same model; a model whose key is known is not 
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from agent_factory.contracts.build import BuildSpec, StageKind
 from agent_factory.contracts.dataset import DatasetManifest
@@ -53,20 +53,7 @@ def collect_inputs(store: Store, artifacts: Artifacts, build: BuildSpec, kind: S
     except KeyError as error:
         raise InputError(f"{error.args[0]}. Add a [[training.stage]] to build.toml and order again.") from None
     settings = read_settings(SETTINGS[kind], stage.parameters, f"stage {kind!r} of build {build.id!r}")
-    parent = scorer = dataset = mix = None
-    files: list[Source] = []
-    if kind == "pretrain":
-        files = find_clean_days(artifacts, build) if build.base_model == "nano" else []
-    elif kind == "sft":
-        parent, dataset = find_model(store, build, "base"), find_dataset(store, build, "sft")
-    elif kind == "reward":
-        parent, dataset = find_model(store, build, "sft"), find_dataset(store, build, "preference")
-        files = find_rollouts(artifacts, build)
-    else:
-        parent, scorer = find_model(store, build, "sft"), find_model(store, build, "reward")
-        dataset, files, mix = find_dataset(store, build, "sft"), find_rollouts(artifacts, build), read_mix(store, build)
-        if not files:
-            raise NotFoundError(f"build {build.id!r} has no rollouts; materialize environment/rollouts first")
+    parent, scorer, dataset, mix, files = _gather(store, artifacts, build, kind)
     nano = read_nano(build)
     return StageInputs(
         kind=kind,
@@ -76,23 +63,50 @@ def collect_inputs(store: Store, artifacts: Artifacts, build: BuildSpec, kind: S
         parent=parent,
         scorer=scorer,
         dataset=dataset,
-        files=tuple(files),
+        files=files,
         mix=mix,
-        key=digest_json(
+        key=make_key(
+            build,
             {
-                "code": CODE_VERSION,
                 "kind": kind,
                 "settings": settings.model_dump(),
                 "nano": nano.model_dump(),
-                "base_model": build.base_model,
-                "seed": build.seed,
                 "models": [model.digest for model in (parent, scorer) if model is not None],
                 "dataset": None if dataset is None else dataset.digest,
                 "files": [file.digest for file in files],
                 "mix": None if mix is None else mix.model_dump(mode="json", exclude={"created_at"}),
-            }
+            },
         ),
     )
+
+
+def _gather(
+    store: Store, artifacts: Artifacts, build: BuildSpec, kind: StageKind
+) -> tuple[
+    ModelManifest | None,
+    ModelManifest | None,
+    DatasetManifest | None,
+    RewardConfig | None,
+    tuple[Source, ...],
+]:
+    """Parent, scorer, dataset, reward mix and files of a stage: those that this kind has."""
+    if kind == "pretrain":
+        files = find_clean_days(artifacts, build) if build.base_model == "nano" else []
+        return None, None, None, None, tuple(files)
+    if kind == "sft":
+        return find_model(store, build, "base"), None, find_dataset(store, build, "sft"), None, ()
+    parent, files = find_model(store, build, "sft"), tuple(find_rollouts(artifacts, build))
+    if kind == "reward":
+        return parent, None, find_dataset(store, build, "preference"), None, files
+    scorer = find_model(store, build, "reward")
+    if not files:
+        raise NotFoundError(f"build {build.id!r} has no rollouts; materialize environment/rollouts first")
+    return parent, scorer, find_dataset(store, build, "sft"), read_mix(store, build), files
+
+
+def make_key(build: BuildSpec, made_of: dict[str, Any]) -> str:
+    """A digest over all that decides what the stage's model will be."""
+    return digest_json({"code": CODE_VERSION, "base_model": build.base_model, "seed": build.seed, **made_of})
 
 
 def find_model(store: Store, build: BuildSpec, stage: ModelStage) -> ModelManifest:
