@@ -60,6 +60,8 @@ def make_set(body: ScenarioRequest, context: Context, key: str | None, split: Sp
     from agent_factory.environment.scenario import make_scenario_set
 
     recipe = load_recipe(body.recipe, context.settings.recipes)
+    if body.build is not None:
+        context.get(BuildSpec, body.build)
 
     def make() -> ScenarioSet:
         return make_scenario_set(
@@ -71,6 +73,7 @@ def make_set(body: ScenarioRequest, context: Context, key: str | None, split: Sp
             split=split,
             count=body.count,
             seed=body.seed,
+            project=context.project,
         )
 
     return once(context, key, path, body.model_dump(mode="json"), ScenarioSet, make)

@@ -6,6 +6,7 @@ to stderr without a traceback; ``FACTORY_DEBUG=1`` shows one for a fault.
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 import traceback
@@ -17,6 +18,7 @@ from pydantic import ValidationError
 from agent_factory.cli import build, compute, data, environment, evaluation, platform_command, report, runtime, training
 from agent_factory.cli.output import say
 from agent_factory.core.error import FactoryError
+from agent_factory.core.settings import get_settings
 
 app = typer.Typer(
     name="factory",
@@ -64,13 +66,21 @@ def run(arguments: Sequence[str]) -> int:
     except BrokenPipeError:
         return 0
     except Exception as error:
-        if os.environ.get("FACTORY_DEBUG"):
-            traceback.print_exc()
-        say(f"factory: a fault of the factory itself: {type(error).__name__}: {error}. FACTORY_DEBUG=1 shows where.")
-        return 1
+        return _tell_fault(error)
     if code == 130:
         say("factory: stopped; run the same command again to go on")
     return code
+
+
+def _tell_fault(error: Exception) -> int:
+    if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES):
+        where = error.filename or get_settings().home
+        say(f"factory: {str(where)!r} cannot be written: {error.strerror}. Make room, or set AGENT_FACTORY_HOME")
+        return 1
+    if os.environ.get("FACTORY_DEBUG"):
+        traceback.print_exception(error)
+    say(f"factory: a fault of the factory itself: {type(error).__name__}: {error}. FACTORY_DEBUG=1 shows where.")
+    return 1
 
 
 def main() -> None:

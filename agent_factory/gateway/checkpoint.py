@@ -42,7 +42,7 @@ def _check_header(path: Path) -> None:
             size = int.from_bytes(file.read(8), "little")
             header: dict[str, Any] = json.loads(file.read(size)) if 0 < size < 100_000_000 else {}
         ends = [entry["data_offsets"][1] for name, entry in header.items() if name != "__metadata__"]
-    except (ValueError, KeyError, TypeError, IndexError) as error:
+    except (ValueError, KeyError, TypeError, IndexError, AttributeError, RecursionError) as error:
         raise ModelError(f"{str(path)!r} is not a safetensors file: {error}. {_REMEDY}") from error
     expected = 8 + size + max(ends, default=0)
     found = path.stat().st_size
