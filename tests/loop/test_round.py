@@ -14,7 +14,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from agent_factory.contracts import Deployment, EvalReport, ModelManifest, Outcome, Release, Trace
+from agent_factory.contracts import Deployment, EvalReport, Message, ModelManifest, Release, Trace
 from agent_factory.core.artifact import open_artifacts
 from agent_factory.core.recipe import load_recipe
 from agent_factory.core.settings import CHECKOUT, Settings
@@ -141,21 +141,16 @@ def test_a_spoiled_build_fails_releases_nothing_and_cannot_be_forced(
 
 
 def spoil(day: str) -> list[Trace]:
-    """The predecessor's traffic with the agent's words shuffled among the dialogues, each said to be solved."""
+    """The predecessor's traffic in which the answers of all solved dialogues are shuffled among them."""
     recipe = load_recipe("support_desk")
-    scenarios = draw_scenarios(recipe, "train", 700, 5)
-    traces = make_traffic(recipe, scenarios, [day], 5, "default")
-    actions = [step.action for trace in traces for step in trace.steps]
-    random.Random(5).shuffle(actions)
-    given = iter(actions)
-    solved = Outcome(success=True, reward=1.0, graded_by="said so")
-    return [
-        trace.model_copy(
-            update={
-                "id": f"spoiled-{number}",
-                "outcome": solved,
-                "steps": tuple(step.model_copy(update={"action": next(given)}) for step in trace.steps),
-            }
-        )
-        for number, trace in enumerate(traces)
-    ]
+    traces = make_traffic(recipe, draw_scenarios(recipe, "train", 700, 5), [day], 5, "default")
+    solved = [trace for trace in traces if trace.outcome and trace.outcome.success]
+    answers = [trace.steps[-1].action for trace in solved]
+    random.Random(5).shuffle(answers)
+    given = {trace.id: answer for trace, answer in zip(solved, answers, strict=True)}
+    return [_answer(trace, given.get(trace.id), number) for number, trace in enumerate(traces)]
+
+
+def _answer(trace: Trace, answer: Message | None, number: int) -> Trace:
+    last = trace.steps[-1] if answer is None else trace.steps[-1].model_copy(update={"action": answer})
+    return trace.model_copy(update={"id": f"spoiled-{number}", "steps": (*trace.steps[:-1], last)})
