@@ -5,23 +5,16 @@ The first build is too short to be good, so its gate asks for little; the spoile
 
 from __future__ import annotations
 
-import json
-import random
 import re
 import subprocess
-import sys
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 
 import pytest
 
-from agent_factory.contracts import Deployment, EvalReport, Message, ModelManifest, Release, Trace
+from agent_factory.contracts import Deployment, EvalReport, ModelManifest
 from agent_factory.core.artifact import open_artifacts
-from agent_factory.core.recipe import load_recipe
-from agent_factory.core.settings import CHECKOUT, Settings
+from agent_factory.core.settings import Settings
 from agent_factory.core.store import Store, open_store
-from agent_factory.core.tracelog import TraceLog
-from agent_factory.environment.first_traffic import make_traffic
-from agent_factory.environment.scenario import draw_scenarios
 from tests.loop.conftest import Run
 
 SMALL = {
@@ -101,56 +94,3 @@ def test_a_second_round_makes_nothing_twice(factory: Run, store: Store) -> None:
     assert again.returncode == 0, again.stdout[-4000:] + again.stderr[-2000:]
     assert [manifest.id for manifest in store.find(ModelManifest)] == before
     assert len(store.find(Deployment, state="serving")) == 1
-
-
-def test_a_spoiled_build_fails_releases_nothing_and_cannot_be_forced(
-    factory: Run, store: Store, environ: dict[str, str]
-) -> None:
-    (serving,) = store.find(Deployment, state="serving")
-    day = (datetime.now(UTC) - timedelta(days=20)).date()
-    TraceLog(store).add(spoil(day.isoformat()))
-    assert factory("platform", "up").returncode == 0
-    placed = factory(
-        *("build", "order", "support_desk", "--first-day", str(day), "--last-day", str(day), "--json"),
-        *overrides(SMALL),
-    )
-    assert placed.returncode == 0, placed.stdout + placed.stderr
-    build = json.loads(placed.stdout)["build"]
-    followed = factory("build", "follow", build)
-    assert followed.returncode == 3, followed.stdout[-6000:] + followed.stderr[-3000:]
-    (report,) = store.find(EvalReport, build=build)
-    assert report.verdict == "FAIL"
-
-    refused = factory("models", "promote", build)
-    assert refused.returncode == 2
-    assert "FAIL" in refused.stdout + refused.stderr
-    pressed = ("asset", "materialize", "-m", "factory_assets.definitions", "--select", 'key:"runtime/release"')
-    forced = subprocess.run(
-        [sys.executable, "-m", "dagster", *pressed, "--partition", build],
-        env=environ,
-        cwd=CHECKOUT,
-        capture_output=True,
-        text=True,
-        timeout=300,
-        check=False,
-    )
-    assert forced.returncode != 0
-    assert "FAIL" in forced.stdout + forced.stderr
-    assert store.find(Release, build=build) == []
-    assert store.find(Deployment, state="serving") == [serving]
-
-
-def spoil(day: str) -> list[Trace]:
-    """The predecessor's traffic in which the answers of all solved dialogues are shuffled among them."""
-    recipe = load_recipe("support_desk")
-    traces = make_traffic(recipe, draw_scenarios(recipe, "train", 700, 5), [day], 5, "default")
-    solved = [trace for trace in traces if trace.outcome and trace.outcome.success]
-    answers = [trace.steps[-1].action for trace in solved]
-    random.Random(5).shuffle(answers)
-    given = {trace.id: answer for trace, answer in zip(solved, answers, strict=True)}
-    return [_answer(trace, given.get(trace.id), number) for number, trace in enumerate(traces)]
-
-
-def _answer(trace: Trace, answer: Message | None, number: int) -> Trace:
-    last = trace.steps[-1] if answer is None else trace.steps[-1].model_copy(update={"action": answer})
-    return trace.model_copy(update={"id": f"spoiled-{number}", "steps": (*trace.steps[:-1], last)})
