@@ -89,7 +89,9 @@ def _bounded(name: str, value: float, unit: str, limit: float) -> Figure:
 def _stages(runs: list[StageRun]) -> list[Figure]:
     return [
         Figure(
-            name=f"round/stage/{run.id}", ours=round((run.finished_at - run.started_at).total_seconds(), 3), unit="s"
+            name=f"round/stage/{run.factory}/{run.stage}{'' if run.build else ' ' + run.id.split('.')[0]}",
+            ours=round((run.finished_at - run.started_at).total_seconds(), 3),
+            unit="s",
         )
         for run in runs
         if run.finished_at is not None
