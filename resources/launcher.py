@@ -103,9 +103,11 @@ class WarmRunLauncher(RunLauncher, ConfigurableClass):
     def dispose(self) -> None:
         """End the warm process, and with it the runs that it bore."""
         with self._lock:
-            if self._nursery is not None and self._nursery.stdin is not None:
-                self._nursery.stdin.close()
-                self._nursery.wait(_SECONDS_TO_END)
+            if self._nursery is not None:
+                with self._nursery as nursery:  # closes its pipes: without input it ends
+                    assert nursery.stdin is not None
+                    nursery.stdin.close()
+                    nursery.wait(_SECONDS_TO_END)
                 self._nursery = None
 
     def _ask(self, request: dict[str, Any]) -> int:
