@@ -24,6 +24,7 @@ from agent_factory.cli.service import (
     ServiceFolder,
     check_alive,
     find_port,
+    is_alive,
     start,
     stop,
     wait_ready,
@@ -77,7 +78,7 @@ class Platform:
         ended: list[str] = []
         with hold_lock(self._lock, "another start or stop of the platform", wait_seconds=120):
             for name in _ENDING:
-                running = self.folder.read(name)
+                running = self.folder.recall(name)
                 if running is not None and owner in (None, running.owner) and stop(running, self.folder):
                     ended.append(name)
         return ended
@@ -129,7 +130,9 @@ class Platform:
         for name, usual in _PORTS.items():
             known = self.folder.recall(name)
             port = (known.port if known is not None else None) or usual
-            running = self.folder.read(name) is not None
+            running = known is not None and is_alive(known)
+            if known is not None and not running:
+                stop(known, self.folder)  # what a killed service left behind may hold its port
             ports[name] = port if running else find_port(port, frozenset(ports.values()))
         return ports
 

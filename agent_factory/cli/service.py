@@ -12,7 +12,7 @@ import signal
 import socket
 import subprocess
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -69,12 +69,9 @@ class ServiceFolder:
             folder.mkdir(parents=True, exist_ok=True)
 
     def read(self, name: str) -> Running | None:
-        """The service if its process lives; a stale pid file is removed."""
+        """The service if its process lives."""
         found = self.recall(name)
-        if found is not None and not is_alive(found):
-            self._path(name).unlink(missing_ok=True)
-            return None
-        return found
+        return found if found is not None and is_alive(found) else None
 
     def recall(self, name: str) -> Running | None:
         """What the pid file says, whether or not the process lives; None for one that cannot be read."""
@@ -139,8 +136,15 @@ def start(service: Service, folder: ServiceFolder, owner: str) -> Running:
 def is_alive(running: Running) -> bool:
     """Whether the process of the pid file lives, and is the one that was started."""
     try:
-        process = psutil.Process(running.pid)
-        return abs(process.create_time() - running.created) < 1.0 and process.status() != psutil.STATUS_ZOMBIE
+        return _is_same(running) and psutil.Process(running.pid).status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
+
+
+def _is_same(running: Running) -> bool:
+    """Whether the process of that number is the one of the pid file, dead but not yet waited for included."""
+    try:
+        return abs(psutil.Process(running.pid).create_time() - running.created) < 1.0
     except psutil.NoSuchProcess:
         return False
 
@@ -176,36 +180,45 @@ def last_lines(running: Running, count: int = 12) -> str:
 
 
 def stop(running: Running, folder: ServiceFolder) -> bool:
-    """End the service with all that it started: asked first, forced after a grace. False if it had ended."""
-    if not is_alive(running):
-        folder.remove(running.name)
-        return False
-    leader = psutil.Process(running.pid)
-    family = [leader, *_children(leader)]
-    _signal_group(running.pid, signal.SIGTERM)
+    """End the service with all that it started: asked first, forced after a grace.
+
+    False if it had ended by itself; what a killed one left behind is ended all the same.
+    """
+    lived = is_alive(running)
+    known = _is_same(running) or not psutil.pid_exists(running.pid)
+    family = list({*_session(running.pid), *_descendants(running.pid)}) if known else []
+    _signal(family, signal.SIGTERM)
     _, left = psutil.wait_procs(family, timeout=_GRACE_SECONDS)
-    for process in left:
-        with contextlib.suppress(psutil.NoSuchProcess):
-            process.kill()
-    _signal_group(running.pid, signal.SIGKILL)
+    _signal(left, signal.SIGKILL)
     psutil.wait_procs(left, timeout=5)
     ours = _children_of_ours.pop(running.pid, None)
     if ours is not None:
         ours.wait(timeout=5)
     folder.remove(running.name)
-    return True
+    return lived
 
 
-def _children(leader: psutil.Process) -> list[psutil.Process]:
+def _session(leader: int) -> set[psutil.Process]:
+    """The processes of a service's session. While one lives, no other process can get the leader's number."""
+    found: set[psutil.Process] = set()
+    for process in psutil.process_iter():
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            if os.getsid(process.pid) == leader:
+                found.add(process)
+    return found
+
+
+def _descendants(leader: int) -> list[psutil.Process]:
     try:
-        return leader.children(recursive=True)
+        return psutil.Process(leader).children(recursive=True)
     except psutil.NoSuchProcess:
         return []
 
 
-def _signal_group(pid: int, number: signal.Signals) -> None:
-    with contextlib.suppress(ProcessLookupError):
-        os.killpg(pid, number)
+def _signal(processes: Iterable[psutil.Process], number: signal.Signals) -> None:
+    for process in processes:
+        with contextlib.suppress(psutil.NoSuchProcess):
+            process.send_signal(number)
 
 
 def find_port(preferred: int, taken: frozenset[int] = frozenset()) -> int:

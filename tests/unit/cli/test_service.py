@@ -69,6 +69,18 @@ def test_a_service_is_started_and_ended_with_its_children(folder: ServiceFolder)
     assert not stop(running, folder)
 
 
+def test_what_a_killed_service_left_behind_is_ended(folder: ServiceFolder) -> None:
+    running = start(make_service(PARENT), folder, "up")
+    child = psutil.Process(int(wait_for_log(folder)))
+    os.kill(running.pid, signal.SIGKILL)
+    while is_alive(running):
+        time.sleep(0.02)
+    assert child.is_running()
+    assert not stop(running, folder)
+    assert not child.is_running() or child.status() == psutil.STATUS_ZOMBIE
+    assert folder.recall("one") is None
+
+
 def test_one_that_does_not_end_when_asked_is_forced(folder: ServiceFolder, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("agent_factory.cli.service._GRACE_SECONDS", 0.3)
     running = start(make_service(STUBBORN), folder, "up")
