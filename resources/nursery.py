@@ -5,8 +5,8 @@ would import everything again. It reads one request a line from its standard inp
 with the process id of the run.
 
 Invariants: it stays single-threaded and opens no connection, so that forking it is safe; where its
-input ends (its daemon is gone) its runs are killed outright, as a power cut would, and the next daemon
-finds them dead and tries them again.
+input ends (its daemon is gone) a run that is about to end may do so, the others are killed outright,
+as a power cut would, and the next daemon finds them dead and tries them again.
 """
 
 import importlib
@@ -15,6 +15,7 @@ import os
 import select
 import signal
 import sys
+import time
 import traceback
 from typing import Any
 
@@ -30,6 +31,7 @@ from dagster._utils.interrupts import capture_interrupts, setup_interrupt_handle
 from resources.process import end_with_parent
 
 _SECONDS_BETWEEN_LOOKS = 1.0
+_SECONDS_TO_END = 3.0
 
 
 def main(modules: list[str]) -> int:
@@ -50,6 +52,10 @@ def main(modules: list[str]) -> int:
         retired = retired or bool(request.get("retire"))
         if not retired:
             children.add(_start_run(request))
+    end = time.monotonic() + _SECONDS_TO_END
+    while children and time.monotonic() < end:
+        time.sleep(0.05)
+        children -= _reap()
     for child in children:
         os.kill(child, signal.SIGKILL)
     return 0

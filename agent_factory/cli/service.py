@@ -186,8 +186,9 @@ def stop(running: Running, folder: ServiceFolder) -> bool:
     """
     lived = is_alive(running)
     known = _is_same(running) or not psutil.pid_exists(running.pid)
-    family = list({*_session(running.pid), *_descendants(running.pid)}) if known else []
-    _signal(family, signal.SIGTERM)
+    session = _session(running.pid) if known else set[psutil.Process]()
+    family = [*session, *(_descendants(running.pid) - session if known else ())]
+    _signal(session, signal.SIGTERM)  # sessions of their own (the daemon's runs) are for their parent to end
     _, left = psutil.wait_procs(family, timeout=_GRACE_SECONDS)
     _signal(left, signal.SIGKILL)
     psutil.wait_procs(left, timeout=5)
@@ -208,11 +209,11 @@ def _session(leader: int) -> set[psutil.Process]:
     return found
 
 
-def _descendants(leader: int) -> list[psutil.Process]:
+def _descendants(leader: int) -> set[psutil.Process]:
     try:
-        return psutil.Process(leader).children(recursive=True)
+        return set(psutil.Process(leader).children(recursive=True))
     except psutil.NoSuchProcess:
-        return []
+        return set()
 
 
 def _signal(processes: Iterable[psutil.Process], number: signal.Signals) -> None:

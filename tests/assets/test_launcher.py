@@ -117,3 +117,11 @@ def test_no_run_outlives_its_launcher(launcher: WarmRunLauncher, launch: Launch)
     run = launch(600)
     launcher.dispose()
     wait_until(lambda: not process_of(run).is_running())
+
+
+def test_a_run_that_is_about_to_end_may_end_when_its_launcher_goes(
+    instance: dg.DagsterInstance, launcher: WarmRunLauncher, launch: Launch
+) -> None:
+    run = launch(0.5)
+    launcher.dispose()
+    assert find(instance, run).status is dg.DagsterRunStatus.SUCCESS
