@@ -16,6 +16,7 @@ from agent_factory.compute.price import Prices, read_prices
 from agent_factory.compute.usage import meter, read_usage
 from agent_factory.contracts.build import BuildSpec
 from agent_factory.contracts.compute import FactoryName
+from agent_factory.core.day import day_scope
 from agent_factory.core.progress import Progress, track
 from agent_factory.core.store import Store
 from factory_assets.partitions import BUILD, DAY
@@ -69,8 +70,8 @@ def _check(key: dg.AssetKey, axis: dg.PartitionsDefinition, options: dict[str, A
 def working(context: dg.AssetExecutionContext, store: Store, project: str) -> Generator[Progress]:
     """Record the asset's work: its progress by build or day, and what it spent."""
     factory, thing = context.asset_key.path
-    scope = context.partition_key
-    spec = store.peek(BuildSpec, scope)
+    spec = store.peek(BuildSpec, context.partition_key)
+    scope = day_scope(project, context.partition_key) if spec is None else spec.id
     prices = None if spec is None else prices_of(spec)
     build = None if spec is None else spec.id
     with (

@@ -39,6 +39,7 @@ _EVENTS_BODY = {
 async def take_in(request: Request, context: Ctx) -> Receipt:
     """Keep traces; the answer comes when they are durable. The same id and content again is a duplicate.
 
+    A trace of a day that no data is made of, such as tomorrow (UTC), is refused; the message says which days are.
     A JSON body is kept whole or not at all; an NDJSON stream batch by batch, and where a line is
     refused, the batches before it are kept: mend the line and send all of it again.
     """
@@ -79,9 +80,8 @@ class LabelRequest(Part):
 
 @router.post("/data/label", status_code=201, summary="Label a trace", responses=tell(404, 409, 422, 429))
 def label_trace(body: LabelRequest, context: Ctx, key: Key = None) -> Feedback:
-    """The label as kept; 404 where no such trace has come in."""
-    trace = TraceLog(context.store).get(body.trace_id)
-    if trace is None or trace.project != context.project:
+    """The label as kept; 404 where no such trace has come in to the project."""
+    if TraceLog(context.store).get(body.trace_id, context.project) is None:
         raise NotFoundError(f"there is no trace {body.trace_id!r} in project {context.project!r}")
 
     def make() -> Feedback:

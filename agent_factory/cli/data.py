@@ -59,8 +59,13 @@ def import_file(
 @app.command("prepare")
 def prepare(days: list[str], as_json: JsonFlag = False) -> None:
     """Write events, clean events and labels of DAYS (YYYY-MM-DD) in this process."""
+    from agent_factory.core.day import read_day, require_days
+
+    wanted = [read_day(day) for day in days]
+    for day in wanted:
+        require_days(day, day)
     desk = open_desk()
-    show([_prepare(desk, day) for day in days], as_json)
+    show([_prepare(desk, day.isoformat()) for day in wanted], as_json)
 
 
 @app.command("label")
@@ -91,11 +96,12 @@ def build_one(
 ) -> None:
     """Build a dataset from prepared days, in this process."""
     from agent_factory.contracts.build import DataWindow
-    from agent_factory.core.error import InputError
+    from agent_factory.core.day import require_days
 
     if kind not in ("sft", "preference"):
         raise InputError(f"--kind {kind!r}: expected sft or preference (eval datasets belong to builds)")
     window = DataWindow(first_day=first_day.date(), last_day=last_day.date())
+    require_days(window.first_day, window.last_day)
     show(_build(open_desk(), kind, tuple(window.days()), recipe, min_score, seed), as_json)
 
 
@@ -114,10 +120,10 @@ def _prepare(desk: Any, day: str) -> dict[str, Any]:
     from agent_factory.data.label import label_day
 
     events = write_events_day(desk.store, desk.artifacts, desk.project, day)
-    _require(check_schema(desk.artifacts, day))
-    clean = clean_day(desk.artifacts, day)
-    _require(check_no_pii(desk.artifacts, day))
-    labels = label_day(desk.store, desk.artifacts, day)
+    _require(check_schema(desk.artifacts, desk.project, day))
+    clean = clean_day(desk.artifacts, desk.project, day)
+    _require(check_no_pii(desk.artifacts, desk.project, day))
+    labels = label_day(desk.store, desk.artifacts, desk.project, day)
     return {"day": day, "events": events.rows, "clean_events": clean.rows, "labels": labels.rows}
 
 

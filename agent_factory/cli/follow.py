@@ -16,6 +16,7 @@ from agent_factory.contracts.evaluation import EvalReport
 from agent_factory.contracts.release import Deployment, Release
 from agent_factory.contracts.stage import StageRun
 from agent_factory.core import clock
+from agent_factory.core.day import day_scope
 from agent_factory.core.error import DeadlineError, WorkerError
 from agent_factory.core.store import Store
 
@@ -55,13 +56,13 @@ def find_end(store: Store, build: str) -> End | None:
 
 def read_stages(store: Store, build: BuildSpec) -> list[StageRun]:
     """The stages of the build and of its window's days, in the order they began."""
-    days = read_day_stages(store, build.window.days())
+    days = read_day_stages(store, build.project, build.window.days())
     return sorted([*days, *store.find(StageRun, build=build.id)], key=lambda run: run.started_at)
 
 
-def read_day_stages(store: Store, days: list[str]) -> list[StageRun]:
-    """The stages of days that have begun."""
-    found = (store.peek(StageRun, f"{day}.data.{stage}") for day in days for stage in DAY_STAGES)
+def read_day_stages(store: Store, project: str, days: list[str]) -> list[StageRun]:
+    """The stages of a project's days that have begun."""
+    found = (store.peek(StageRun, f"{day_scope(project, day)}.data.{stage}") for day in days for stage in DAY_STAGES)
     return [run for run in found if run is not None]
 
 

@@ -8,6 +8,11 @@ from typing import Self
 from agent_factory.contracts.record import Part
 
 
+def memo_path(folder: Path, project: str, recipe: str) -> Path:
+    """Where the memo of a project's round is."""
+    return folder / project / f"round-{recipe}.json"
+
+
 class RoundMemo(Part):
     """The days of the first traffic, whether it was sent, and the build that was ordered."""
 
@@ -25,6 +30,7 @@ class RoundMemo(Part):
 
     def write(self, path: Path) -> None:
         """Write the memo, whole."""
+        path.parent.mkdir(parents=True, exist_ok=True)
         temporary = path.with_suffix(".part")
         temporary.write_text(self.model_dump_json(indent=1))
         temporary.replace(path)

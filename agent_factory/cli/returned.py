@@ -10,6 +10,7 @@ from agent_factory.cli.output import say
 from agent_factory.contracts.stage import StageRun
 from agent_factory.core import clock
 from agent_factory.core.artifact import Artifacts
+from agent_factory.core.day import day_path, day_scope
 from agent_factory.core.error import DeadlineError, WorkerError
 from agent_factory.core.store import Store
 from agent_factory.core.tracelog import TraceLog
@@ -21,24 +22,26 @@ _LAST = "labels"
 def show_return(
     store: Store,
     artifacts: Artifacts,
+    project: str,
     session: str,
     since: datetime,
     *,
     check: Callable[[], None],
     deadline_seconds: float = RETURN_SECONDS,
 ) -> StageRun:
-    """Wait until the session's traces stand in their day's clean events and the day is labeled; tell it.
+    """Wait until the traces of a project's session stand in their day's clean events and the day is labeled; tell it.
 
     Raises DeadlineError where they do not come back in time.
     """
-    traces = TraceLog(store).of_session(session)
+    traces = TraceLog(store).of_session(session, project)
     if not traces:
         raise WorkerError(f"session {session!r} left no trace in the store: see the API's log")
     day = traces[-1].day
     say(f"  {len(traces)} traces of the session are in the store; waiting for them in the data of {day}")
-    run = _wait_for_day(store, day, since, check, time.monotonic() + deadline_seconds)
+    run = _wait_for_day(store, project, day, since, check, time.monotonic() + deadline_seconds)
     wanted = {trace.id for trace in traces if trace.steps}
-    found = sum(1 for trace in artifacts.read_traces(f"days/{day}/clean_events.parquet") if trace.id in wanted)
+    clean = artifacts.read_traces(day_path(project, day, "clean_events"))
+    found = sum(1 for trace in clean if trace.id in wanted)
     if found < len(wanted):
         raise WorkerError(
             f"the data of {day} was made again, but has {found} of the session's {len(wanted)} traces in clean_events"
@@ -52,10 +55,13 @@ def show_return(
     return run
 
 
-def _wait_for_day(store: Store, day: str, since: datetime, check: Callable[[], None], end: float) -> StageRun:
+def _wait_for_day(
+    store: Store, project: str, day: str, since: datetime, check: Callable[[], None], end: float
+) -> StageRun:
+    scope = day_scope(project, day)
     while True:
-        events = store.peek(StageRun, f"{day}.data.events")
-        last = store.peek(StageRun, f"{day}.data.{_LAST}")
+        events = store.peek(StageRun, f"{scope}.data.events")
+        last = store.peek(StageRun, f"{scope}.data.{_LAST}")
         # The run must have begun after the conversation, so that its events hold all of it.
         if events and last and events.started_at > since and last.started_at > since and last.state == "done":
             return last

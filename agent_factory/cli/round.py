@@ -13,7 +13,7 @@ from typing import Any
 from agent_factory.cli.desk import open_desk
 from agent_factory.cli.follow import End, find_end, follow
 from agent_factory.cli.lock import hold_lock
-from agent_factory.cli.memo import RoundMemo
+from agent_factory.cli.memo import RoundMemo, memo_path
 from agent_factory.cli.output import say
 from agent_factory.cli.platform import Platform
 from agent_factory.cli.result import lineage, show_result
@@ -44,7 +44,7 @@ class Round:
         self.fresh = fresh
         self.began_at = clock.now()
         self.end_by = time.monotonic() + deadline_seconds
-        self.memo_path = self.platform.folder.run / f"round-{recipe}.json"
+        self.memo_path = memo_path(self.platform.folder.run, self.settings.project, recipe)
         self.memo = RoundMemo.read(self.memo_path)
 
     def run(self) -> int:
@@ -157,7 +157,9 @@ class Round:
                 say(f"  user:  {message}")
                 reply = talk.say(message)
                 say(f"  agent: {reply['answer'] or '(no answer: ' + str(reply['failure']) + ')'}")
-        show_return(self.desk.store, self.desk.artifacts, talk.session, since, check=self.platform.check)
+        show_return(
+            self.desk.store, self.desk.artifacts, self.desk.project, talk.session, since, check=self.platform.check
+        )
 
     def _tell_where(self, end: End) -> None:
         logs = self.platform.folder.logs

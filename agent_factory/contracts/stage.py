@@ -12,7 +12,7 @@ StageState = Literal["running", "done", "failed"]
 
 
 class StageRun(Record):
-    """One stage of a build; ``id`` is ``<build or day>.<factory>.<thing>``, so a repeat replaces it.
+    """One stage of a build; ``id`` is ``<build, or day and project>.<factory>.<thing>``, so a repeat replaces it.
 
     ``measured`` is what the stage has measured so far, by name ("loss", "success").
     """

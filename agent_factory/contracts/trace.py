@@ -80,7 +80,7 @@ class Outcome(Part):
 class Trace(Record):
     """One episode.
 
-    ``id`` is the idempotency key: the same id with the same content is the same trace.
+    ``id`` is the idempotency key within the project: the same id with the same content is the same trace.
     ``closing`` is what the world said after the last action (a tool's result that nobody read).
     ``failure`` names what ended the episode early (time-out, engine fault, step limit), else None.
     ``day`` (YYYY-MM-DD, UTC) is the partition that it belongs to, from ``started_at``.

@@ -13,10 +13,16 @@ from sqlalchemy import Engine, func, select
 _LOCK = 7_302_014
 
 
-def upgrade(engine: Engine) -> None:
-    """Bring the schema to the newest revision; does nothing where it is there already."""
+def configure() -> Config:
+    """Alembic's configuration: where the revisions are. ``attributes["connection"]`` is the caller's to set."""
     config = Config()
     config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
+    return config
+
+
+def upgrade(engine: Engine) -> None:
+    """Bring the schema to the newest revision; does nothing where it is there already."""
+    config = configure()
     head = ScriptDirectory.from_config(config).get_current_head()
     with engine.connect() as connection:
         if MigrationContext.configure(connection).get_current_revision() == head:

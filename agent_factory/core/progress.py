@@ -53,7 +53,7 @@ class Progress:
 def track(
     store: Store, factory: str, stage: str, *, build: str | None, scope: str, project: str
 ) -> Generator[Progress]:
-    """Record the stage ``factory/stage`` of ``scope`` (a build's id or a day) while the block runs."""
+    """Record the stage ``factory/stage`` of ``scope`` (a build's id, or ``day_scope``) while the block runs."""
     now = clock.now()
     run = StageRun(
         id=f"{scope}.{factory}.{stage}",

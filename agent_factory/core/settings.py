@@ -12,7 +12,7 @@ from pathlib import Path
 
 from pydantic import SecretStr
 
-from agent_factory.contracts.record import DEFAULT_PROJECT, Part
+from agent_factory.contracts.record import DEFAULT_PROJECT, Name, Part
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 
@@ -27,7 +27,7 @@ class Settings(Part):
     mlflow_url: str
     api_url: str
     api_key: SecretStr | None
-    project: str
+    project: Name
 
 
 def read_settings(environ: dict[str, str] | None = None) -> Settings:

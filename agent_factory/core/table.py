@@ -1,11 +1,12 @@
 """The store's tables. Small nouns share ``records``; traces and usage are many and have their own.
 
-Every table has ``project``: the tenant is a column and a filter from the first day.
+Every table of a project's own has ``project``: the tenant is a column and a filter from the first day.
+A trace's id is its sender's, so it stands once in a project; the ids of records are the factory's own.
 """
 
 from __future__ import annotations
 
-from sqlalchemy import Column, DateTime, Float, Index, Integer, MetaData, String, Table, Text
+from sqlalchemy import Column, DateTime, Float, Index, Integer, MetaData, String, Table, Text, UniqueConstraint
 
 metadata = MetaData()
 
@@ -28,7 +29,7 @@ traces = Table(
     "traces",
     metadata,
     Column("number", Integer, primary_key=True, autoincrement=True),
-    Column("id", String(128), nullable=False, unique=True),
+    Column("id", String(128), nullable=False),
     Column("project", String(128), nullable=False),
     Column("day", String(10), nullable=False),
     Column("source", String(20), nullable=False),
@@ -38,7 +39,8 @@ traces = Table(
     Column("digest", String(64), nullable=False),
     Column("body", Text, nullable=False),
     Index("traces_by_day", "project", "day"),
-    Index("traces_by_session", "session_id"),
+    Index("traces_by_session", "project", "session_id"),
+    UniqueConstraint("project", "id", name="traces_by_id"),
 )
 
 counters = Table(

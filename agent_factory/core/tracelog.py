@@ -1,14 +1,15 @@
 """The inbox of traces: durable before it is answered, idempotent by id, read by day.
 
-Invariant: a trace id stands once; the same id with other content is refused, both digests named.
+Invariant: a trace id stands once in a project; the same id with other content is refused, both digests
+named. What is asked of one project is never answered with another's.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
-from sqlalchemy import func, select
+from sqlalchemy import Connection, func, select
 from sqlalchemy.exc import IntegrityError
 
 from agent_factory.contracts.record import Part
@@ -20,6 +21,7 @@ from agent_factory.core.store import Store
 from agent_factory.core.table import traces
 
 _CHUNK = 400
+_Key = tuple[str, str]  # project and id
 
 
 class Receipt(Part):
@@ -46,42 +48,39 @@ class TraceLog:
     def add(self, batch: Sequence[Trace]) -> Receipt:
         """Keep a batch, all of it or nothing; returns after the database has committed.
 
-        Raises ConflictError where an id is known with other content.
+        Raises ConflictError where an id is known in its project with other content.
         """
-        digests: dict[str, str] = {}
+        digests: dict[_Key, str] = {}
         for trace in batch:
             digest = _digest(trace)
-            if digests.setdefault(trace.id, digest) != digest:
+            if digests.setdefault(_key(trace), digest) != digest:
                 raise ConflictError(f"trace {trace.id!r} stands twice in the batch with different content")
-        unique = {trace.id: trace for trace in batch}
+        unique = {_key(trace): trace for trace in batch}
         try:
             with self.store.begin() as connection:
-                known: dict[str, str] = {}
-                names = list(unique)
-                for start in range(0, len(names), _CHUNK):
-                    query = select(traces.c.id, traces.c.digest).where(traces.c.id.in_(names[start : start + _CHUNK]))
-                    known.update({row.id: row.digest for row in connection.execute(query)})
-                for name, digest in known.items():
-                    if digest != digests[name]:
+                known = _find_digests(connection, unique)
+                for key, digest in known.items():
+                    if digest != digests[key]:
                         raise ConflictError(
-                            f"trace {name!r} is known with other content: its digest is {digest}, "
-                            f"the new one's is {digests[name]}. Send changed content under another id."
+                            f"trace {key[1]!r} is known with other content: its digest is {digest}, "
+                            f"the new one's is {digests[key]}. Send changed content under another id."
                         )
-                fresh = [_to_row(trace, digests[name]) for name, trace in unique.items() if name not in known]
+                fresh = [_to_row(trace, digests[key]) for key, trace in unique.items() if key not in known]
                 if fresh:
                     connection.execute(traces.insert(), fresh)
         except IntegrityError:  # another writer was first with one of the ids: look again
             return self.add(batch)
         return Receipt(accepted=len(fresh), duplicates=len(batch) - len(fresh))
 
-    def get(self, trace_id: str) -> Trace | None:
-        """The trace of that id, or None."""
+    def get(self, trace_id: str, project: str) -> Trace | None:
+        """The project's trace of that id, or None."""
+        query = select(traces.c.body).where(traces.c.project == project, traces.c.id == trace_id)
         with self.store.begin(read_only=True) as connection:
-            body = connection.execute(select(traces.c.body).where(traces.c.id == trace_id)).scalar()
+            body = connection.execute(query).scalar()
         return None if body is None else Trace.model_validate_json(body)
 
     def of_day(self, day: str, project: str) -> Iterator[Trace]:
-        """The traces of a day in the order of their ids, so that the order of arrival does not show."""
+        """The traces of a project's day in the order of their ids, so that the order of arrival does not show."""
         query = (
             select(traces.c.body)
             .where(traces.c.day == day, traces.c.project == project)
@@ -92,9 +91,13 @@ class TraceLog:
             for body in connection.execute(query).scalars():
                 yield Trace.model_validate_json(body)
 
-    def of_session(self, session_id: str) -> list[Trace]:
-        """The traces of a session in order of arrival."""
-        query = select(traces.c.body).where(traces.c.session_id == session_id).order_by(traces.c.number)
+    def of_session(self, session_id: str, project: str) -> list[Trace]:
+        """The traces of a project's session in order of arrival."""
+        query = (
+            select(traces.c.body)
+            .where(traces.c.project == project, traces.c.session_id == session_id)
+            .order_by(traces.c.number)
+        )
         with self.store.begin(read_only=True) as connection:
             return [Trace.model_validate_json(body) for body in connection.execute(query).scalars()]
 
@@ -108,6 +111,25 @@ class TraceLog:
         )
         with self.store.begin(read_only=True) as connection:
             return [Arrival(*row) for row in connection.execute(query)]
+
+
+def _key(trace: Trace) -> _Key:
+    return trace.project, trace.id
+
+
+def _find_digests(connection: Connection, keys: Iterable[_Key]) -> dict[_Key, str]:
+    """The digests of those of the traces that are there."""
+    names: dict[str, list[str]] = {}
+    for project, name in keys:
+        names.setdefault(project, []).append(name)
+    found: dict[_Key, str] = {}
+    for project, wanted in names.items():
+        for start in range(0, len(wanted), _CHUNK):
+            query = select(traces.c.id, traces.c.digest).where(
+                traces.c.project == project, traces.c.id.in_(wanted[start : start + _CHUNK])
+            )
+            found.update({(project, row.id): row.digest for row in connection.execute(query)})
+    return found
 
 
 def _digest(trace: Trace) -> str:

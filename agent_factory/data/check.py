@@ -14,8 +14,8 @@ from agent_factory.contracts.dataset import DatasetManifest
 from agent_factory.contracts.record import Part
 from agent_factory.contracts.scenario import ScenarioSet
 from agent_factory.core.artifact import Artifacts
+from agent_factory.core.day import day_path
 from agent_factory.data.clean import redactor_of_recipe
-from agent_factory.data.day import day_path
 from agent_factory.data.leak import find_leaks
 from agent_factory.data.row import Row
 
@@ -30,12 +30,12 @@ class CheckOutcome(Part):
     metadata: dict[str, Any]
 
 
-def check_schema(artifacts: Artifacts, day: str) -> CheckOutcome:
-    """The day's events have the columns and values that Great Expectations expects."""
+def check_schema(artifacts: Artifacts, project: str, day: str) -> CheckOutcome:
+    """The events of a project's day have the columns and values that Great Expectations expects."""
     from agent_factory.data.expectation import expect_events
 
-    rows = artifacts.read_table(day_path(day, "events")).to_pandas()
-    failures = expect_events(rows, day)
+    rows = artifacts.read_table(day_path(project, day, "events")).to_pandas()
+    failures = expect_events(rows, project, day)
     metadata = {"rows": len(rows), "failed_expectations": failures}
     if failures:
         told = "; ".join(f"{failure['expectation']}: {failure['unexpected']} rows" for failure in failures)
@@ -43,13 +43,13 @@ def check_schema(artifacts: Artifacts, day: str) -> CheckOutcome:
     return CheckOutcome(passed=True, description=f"all {len(rows)} events of {day} are as expected", metadata=metadata)
 
 
-def check_no_pii(artifacts: Artifacts, day: str) -> CheckOutcome:
-    """No personal data is left in the day's clean events; what is found is counted, never shown."""
+def check_no_pii(artifacts: Artifacts, project: str, day: str) -> CheckOutcome:
+    """No personal data is left in the clean events of a project's day; what is found is counted, never shown."""
     redactor_of = lru_cache(redactor_of_recipe)
     counts: Counter[str] = Counter()
     examples: list[str] = []
     checked = 0
-    for trace in artifacts.read_traces(day_path(day, "clean_events")):
+    for trace in artifacts.read_traces(day_path(project, day, "clean_events")):
         checked += 1
         redactor = redactor_of(trace.recipe) or redactor_of(None)
         left = redactor.leftovers(trace) if redactor else Counter[str]()

@@ -1,7 +1,7 @@
 """A day's traces without personal data: the only form in which anything downstream reads them.
 
 Each trace is redacted with the names of its own recipe. Traces with nothing to learn from, and exact
-copies, are dropped; every decision stands with its reason in ``days/<day>/decisions.parquet``.
+copies, are dropped; every decision stands with its reason in the day's ``decisions``.
 Invariant: what was not redacted is not written.
 """
 
@@ -15,10 +15,11 @@ import pyarrow as pa
 
 from agent_factory.contracts.trace import Trace
 from agent_factory.core.artifact import Artifacts
+from agent_factory.core.day import day_path
 from agent_factory.core.digest import digest_json
 from agent_factory.core.error import NotFoundError
 from agent_factory.core.recipe import load_recipe
-from agent_factory.data.day import DayFile, day_path, write_day
+from agent_factory.data.day import DayFile, write_day
 from agent_factory.privacy.redactor import Redactor, open_redactor
 
 Verdict = Literal["kept", "flagged", "dropped"]
@@ -26,17 +27,17 @@ _DECISION_SCHEMA = pa.schema([("trace_id", pa.string()), ("verdict", pa.string()
 
 
 def clean_day(
-    artifacts: Artifacts, day: str, redactor_of: Callable[[str | None], Redactor | None] | None = None
+    artifacts: Artifacts, project: str, day: str, redactor_of: Callable[[str | None], Redactor | None] | None = None
 ) -> DayFile:
-    """Write ``clean_events`` and ``decisions`` of a day whose ``events`` are there.
+    """Write ``clean_events`` and ``decisions`` of a project's day whose ``events`` are there.
 
     ``redactor_of`` gives the redactor of a recipe's name, or None where there is no such recipe.
     """
     decisions: list[dict[str, str]] = []
-    events = artifacts.read_traces(day_path(day, "events"))
+    events = artifacts.read_traces(day_path(project, day, "events"))
     clean = _clean(events, redactor_of or lru_cache(redactor_of_recipe), decisions)
-    file = write_day(artifacts, day, "clean_events", clean)
-    artifacts.write_table(day_path(day, "decisions"), pa.Table.from_pylist(decisions, schema=_DECISION_SCHEMA))
+    file = write_day(artifacts, project, day, "clean_events", clean)
+    artifacts.write_table(day_path(project, day, "decisions"), pa.Table.from_pylist(decisions, schema=_DECISION_SCHEMA))
     return file
 
 

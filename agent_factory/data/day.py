@@ -1,4 +1,4 @@
-"""The files of a day, and how one is written: streamed, with its rows counted and digested on the way.
+"""How a file of a day is written: streamed, with its rows counted and digested on the way.
 
 Invariant: the digest is over ids and contents in order, times of arrival apart, so that an unchanged
 day has an unchanged digest however often it is written.
@@ -8,16 +8,12 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Iterator
-from datetime import date
-from typing import Literal
 
 from agent_factory.contracts.record import Count, Part
 from agent_factory.contracts.trace import Trace
 from agent_factory.core.artifact import Artifacts
+from agent_factory.core.day import DayFileName, day_path
 from agent_factory.core.digest import canonical_json
-from agent_factory.core.error import InputError
-
-FileName = Literal["events", "clean_events", "decisions", "labels"]
 
 
 class DayFile(Part):
@@ -27,15 +23,6 @@ class DayFile(Part):
     path: str
     rows: Count
     digest: str
-
-
-def day_path(day: str, name: FileName) -> str:
-    """Where a day's file is; InputError unless ``day`` is YYYY-MM-DD."""
-    try:
-        canonical = date.fromisoformat(day).isoformat()
-    except ValueError as error:
-        raise InputError(f"{day!r} is not a day: expected YYYY-MM-DD") from error
-    return f"days/{canonical}/{name}.parquet"
 
 
 class Tally:
@@ -59,9 +46,9 @@ class Tally:
         return self._digest.hexdigest()
 
 
-def write_day(artifacts: Artifacts, day: str, name: FileName, traces: Iterable[Trace]) -> DayFile:
-    """Write a day's traces, a batch in memory at a time."""
-    path = day_path(day, name)
+def write_day(artifacts: Artifacts, project: str, day: str, name: DayFileName, traces: Iterable[Trace]) -> DayFile:
+    """Write the traces of a project's day, a batch in memory at a time."""
+    path = day_path(project, day, name)
     tally = Tally()
     artifacts.write_traces(path, tally.watch(traces))
     return DayFile(day=day, path=path, rows=tally.rows, digest=tally.digest)

@@ -9,5 +9,5 @@ from agent_factory.data.day import DayFile, write_day
 
 
 def write_events_day(store: Store, artifacts: Artifacts, project: str, day: str) -> DayFile:
-    """Write ``days/<day>/events.parquet`` in the order of trace ids; a day without traces gives no rows."""
-    return write_day(artifacts, day, "events", TraceLog(store).of_day(day, project))
+    """Write the day's ``events`` in the order of trace ids; a day without traces gives no rows."""
+    return write_day(artifacts, project, day, "events", TraceLog(store).of_day(day, project))

@@ -19,7 +19,7 @@ gx: Any = great_expectations
 COLUMNS = ["id", "project", "day", "source", "scenario_id", "success", "steps", "body"]
 
 
-def expect_events(events: DataFrame, day: str) -> list[dict[str, Any]]:
+def expect_events(events: DataFrame, project: str, day: str) -> list[dict[str, Any]]:
     """The expectations that fail: their name, column, and how many rows are not as expected.
 
     Values are not told: they may be personal.
@@ -28,11 +28,11 @@ def expect_events(events: DataFrame, day: str) -> list[dict[str, Any]]:
     context.variables.progress_bars = {"globally": False, "metric_calculations": False}
     asset = context.data_sources.add_pandas("events").add_dataframe_asset("day")
     batch = asset.add_batch_definition_whole_dataframe("whole").get_batch({"dataframe": events})
-    result = batch.validate(gx.ExpectationSuite(name="events", expectations=_suite(day)))
+    result = batch.validate(gx.ExpectationSuite(name="events", expectations=_suite(project, day)))
     return [_tell(found, len(events)) for found in result.results if not found.success]
 
 
-def _suite(day: str) -> list[Any]:
+def _suite(project: str, day: str) -> list[Any]:
     never_null = ("id", "project", "day", "source", "steps", "body")
     return [
         gx.expectations.ExpectTableColumnsToMatchSet(column_set=COLUMNS, exact_match=True),
@@ -40,6 +40,7 @@ def _suite(day: str) -> list[Any]:
         gx.expectations.ExpectColumnValuesToBeUnique(column="id"),
         gx.expectations.ExpectColumnValuesToMatchRegex(column="id", regex=rf"^(?:{NAME_PATTERN.pattern})$"),
         gx.expectations.ExpectColumnValuesToBeInSet(column="source", value_set=list(get_args(Source))),
+        gx.expectations.ExpectColumnValuesToBeInSet(column="project", value_set=[project]),
         gx.expectations.ExpectColumnValuesToBeInSet(column="day", value_set=[day]),
         gx.expectations.ExpectColumnValuesToBeBetween(column="steps", min_value=0),
         gx.expectations.ExpectColumnValuesToBeJsonParseable(column="body"),

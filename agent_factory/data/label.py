@@ -14,9 +14,10 @@ import pyarrow as pa
 from agent_factory.contracts.record import Json
 from agent_factory.contracts.trace import Feedback, Trace
 from agent_factory.core.artifact import Artifacts
+from agent_factory.core.day import day_path
 from agent_factory.core.digest import digest_rows
 from agent_factory.core.store import Store
-from agent_factory.data.day import DayFile, day_path
+from agent_factory.data.day import DayFile
 from agent_factory.data.judge import judge_trace
 from agent_factory.privacy.redactor import Redactor, open_redactor
 
@@ -31,24 +32,24 @@ LABEL_SCHEMA = pa.schema(
 )
 
 
-def label_day(store: Store, artifacts: Artifacts, day: str) -> DayFile:
-    """Write ``days/<day>/labels.parquet`` for a day whose ``clean_events`` are there."""
+def label_day(store: Store, artifacts: Artifacts, project: str, day: str) -> DayFile:
+    """Write the ``labels`` of a project's day whose ``clean_events`` are there."""
     given: dict[str, list[Feedback]] = {}
-    for feedback in store.find(Feedback):
+    for feedback in store.find(Feedback, project=project):
         given.setdefault(feedback.trace_id, []).append(feedback)
     redactor = open_redactor()
     rows = [
-        _label(trace, [f for f in given.get(trace.id, []) if f.project == trace.project], redactor)
-        for trace in artifacts.read_traces(day_path(day, "clean_events"))
+        _label(trace, given.get(trace.id, []), redactor)
+        for trace in artifacts.read_traces(day_path(project, day, "clean_events"))
     ]
-    path = day_path(day, "labels")
+    path = day_path(project, day, "labels")
     artifacts.write_table(path, pa.Table.from_pylist(rows, schema=LABEL_SCHEMA))
     return DayFile(day=day, path=path, rows=len(rows), digest=digest_rows(rows))
 
 
-def read_labels(artifacts: Artifacts, day: str) -> dict[str, Json]:
-    """The labels of a day by trace id."""
-    rows: list[Any] = artifacts.read_table(day_path(day, "labels")).to_pylist()
+def read_labels(artifacts: Artifacts, project: str, day: str) -> dict[str, Json]:
+    """The labels of a project's day by trace id."""
+    rows: list[Any] = artifacts.read_table(day_path(project, day, "labels")).to_pylist()
     return {row["trace_id"]: row for row in rows}
 
 

@@ -12,10 +12,10 @@ from agent_factory.contracts.dataset import DatasetKind
 from agent_factory.contracts.record import DEFAULT_PROJECT, Count, Json, Name, Part, Share
 from agent_factory.contracts.trace import Source, Trace
 from agent_factory.core.artifact import Artifacts
+from agent_factory.core.day import day_path
 from agent_factory.core.error import InputError, NotFoundError
 from agent_factory.core.store import Store
 from agent_factory.core.tracelog import TraceLog
-from agent_factory.data.day import day_path
 from agent_factory.data.label import read_labels
 
 
@@ -64,15 +64,15 @@ def read_labelled(store: Store, artifacts: Artifacts, query: DatasetQuery) -> It
     """
     days_with_traces = {arrival.day for arrival in TraceLog(store).arrivals(query.project)}
     for day in sorted(set(query.days)):
-        path = day_path(day, "clean_events")
-        if not artifacts.exists(path) or not artifacts.exists(day_path(day, "labels")):
+        path = day_path(query.project, day, "clean_events")
+        if not artifacts.exists(path) or not artifacts.exists(day_path(query.project, day, "labels")):
             if day in days_with_traces:
                 raise NotFoundError(
                     f"day {day} has traces, but no clean and labelled ones: materialize data/clean_events and "
                     "data/labels for it"
                 )
             continue
-        labels = read_labels(artifacts, day)
+        labels = read_labels(artifacts, query.project, day)
         for trace in artifacts.read_traces(path):
             label = labels.get(trace.id)
             if label is None:

@@ -66,7 +66,7 @@ class LiveSession:
         Raises BusyError where another process is at work on it, StorageError where its trace is gone.
         """
         memory = store.get(SessionMemory, memory_id(session.id))
-        past = TraceLog(store).get(memory.trace) if memory.trace else None
+        past = TraceLog(store).get(memory.trace, session.project) if memory.trace else None
         if memory.trace and past is None:
             raise StorageError(f"session {session.id!r}: its trace {memory.trace!r} is gone, it cannot go on")
         memory = settle_interrupted(

@@ -121,7 +121,7 @@ def settle_interrupted(
         settled = turn.model_copy(
             update={"state": "interrupted", "failure": INTERRUPTED, "fault": "engine", "updated_at": clock.now()}
         )
-        if turn.steps and TraceLog(store).get(turn.id) is None:
+        if turn.steps and TraceLog(store).get(turn.id, turn.project) is None:
             TraceLog(store).add([to_trace(settled)])
         with store.begin() as connection:
             store.put_in(connection, settled, replace=True)

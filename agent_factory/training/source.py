@@ -16,6 +16,7 @@ from agent_factory.contracts.message import Message, Tool, ToolCall
 from agent_factory.contracts.scenario import Scenario, ScenarioSet
 from agent_factory.contracts.trace import Trace
 from agent_factory.core.artifact import Artifacts
+from agent_factory.core.day import day_path
 from agent_factory.core.digest import digest_bytes
 from agent_factory.core.error import InputError, NotFoundError
 from agent_factory.core.store import Store
@@ -39,7 +40,7 @@ class Source(NamedTuple):
 
 def find_clean_days(artifacts: Artifacts, build: BuildSpec) -> list[Source]:
     """The clean events of the build's window; InputError where no day has any."""
-    paths = [f"days/{day}/clean_events.parquet" for day in build.window.days()]
+    paths = [day_path(build.project, day, "clean_events") for day in build.window.days()]
     found = [Source(path, path, digest_bytes(artifacts.read_bytes(path))) for path in paths if artifacts.exists(path)]
     if not found:
         window = f"{build.window.first_day} to {build.window.last_day}"

@@ -70,7 +70,7 @@ def clean_events(
     from agent_factory.data.clean import clean_day
 
     with working(context, store.open(), store.project):
-        return describe_file(clean_day(artifacts.open(), context.partition_key))
+        return describe_file(clean_day(artifacts.open(), store.project, context.partition_key))
 
 
 @day_asset(
@@ -88,7 +88,7 @@ def labels(
 
     records = store.open()
     with working(context, records, store.project):
-        return describe_file(label_day(records, artifacts.open(), context.partition_key))
+        return describe_file(label_day(records, artifacts.open(), store.project, context.partition_key))
 
 
 @build_asset(

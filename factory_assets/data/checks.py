@@ -19,17 +19,21 @@ def to_result(outcome: Any) -> dg.AssetCheckResult:
 
 
 @day_check(keys.EVENTS, description="Every event has the columns and values that Great Expectations expects.")
-def schema(context: dg.AssetCheckExecutionContext, artifacts: ArtifactResource) -> dg.AssetCheckResult:
+def schema(
+    context: dg.AssetCheckExecutionContext, store: StoreResource, artifacts: ArtifactResource
+) -> dg.AssetCheckResult:
     from agent_factory.data.check import check_schema
 
-    return to_result(check_schema(artifacts.open(), context.partition_key))
+    return to_result(check_schema(artifacts.open(), store.project, context.partition_key))
 
 
 @day_check(keys.CLEAN_EVENTS, description="No personal data is left in the day's clean events.")
-def no_pii(context: dg.AssetCheckExecutionContext, artifacts: ArtifactResource) -> dg.AssetCheckResult:
+def no_pii(
+    context: dg.AssetCheckExecutionContext, store: StoreResource, artifacts: ArtifactResource
+) -> dg.AssetCheckResult:
     from agent_factory.data.check import check_no_pii
 
-    return to_result(check_no_pii(artifacts.open(), context.partition_key))
+    return to_result(check_no_pii(artifacts.open(), store.project, context.partition_key))
 
 
 @build_check(keys.SFT_DATASET, description="The dataset has as many rows as the build asks for.")

@@ -20,7 +20,7 @@ def test_an_event_and_a_list_are_kept_once(client: TestClient, context: Context,
     assert client.post("/data/events", json=event("t1")).json() == {"accepted": 1, "duplicates": 0}
     reply = client.post("/data/events", json=[event("t1"), event("t2")])
     assert reply.json() == {"accepted": 1, "duplicates": 1}
-    assert TraceLog(context.store).get("t2") is not None
+    assert TraceLog(context.store).get("t2", "default") is not None
 
 
 def test_a_stream_is_kept_line_by_line(client: TestClient, event: Event) -> None:
@@ -49,7 +49,7 @@ def test_a_malformed_event_is_refused_whole(client: TestClient, context: Context
     reply = client.post("/data/events", json=[event("t1"), {"id": "t2"}])
     assert reply.status_code == 422
     assert "started_at" in reply.json()["error"]["message"]
-    assert TraceLog(context.store).get("t1") is None
+    assert TraceLog(context.store).get("t1", "default") is None
 
 
 def test_other_content_under_a_known_id_is_a_conflict(client: TestClient, event: Event) -> None:

@@ -110,7 +110,7 @@ def test_a_step_is_answered_and_its_trace_is_kept(client: TestClient, context: C
     reply = client.post(f"{session}/step", json={"message": "When does order 5520 arrive?"}, headers=key)
     assert reply.status_code == 200, reply.text
     assert reply.json()["answer"] == "It arrives on Friday."
-    assert TraceLog(context.store).get(reply.json()["trace"]) is not None
+    assert TraceLog(context.store).get(reply.json()["trace"], "default") is not None
     again = client.post(f"{session}/step", json={"message": "When does order 5520 arrive?"}, headers=key)
     assert again.json() == reply.json()
     assert client.post(f"{session}/step", json={"message": "Something else"}, headers=key).status_code == 409

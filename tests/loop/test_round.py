@@ -67,7 +67,9 @@ def test_a_round_ends_with_a_deployed_agent_and_its_conversation_as_data(
     stages = [manifest.stage for manifest in store.find(ModelManifest)]
     assert stages == ["base", "sft", "reward", "policy"]
     today = datetime.now(UTC).date().isoformat()
-    returned = list(open_artifacts(home.artifacts_url).read_traces(f"days/{today}/clean_events.parquet"))
+    returned = list(
+        open_artifacts(home.artifacts_url).read_traces(f"projects/default/days/{today}/clean_events.parquet")
+    )
     assert {trace.source for trace in returned} == {"production"}
     assert {trace.model for trace in returned} == {serving.model}
     told = first_round.stdout + first_round.stderr
@@ -82,7 +84,9 @@ def test_the_returned_conversation_holds_no_personal_data_of_the_customer(
     today = datetime.now(UTC).date().isoformat()
     body = "".join(
         trace.model_dump_json(exclude={"system", "tools"})
-        for trace in open_artifacts(home.artifacts_url).read_traces(f"days/{today}/clean_events.parquet")
+        for trace in open_artifacts(home.artifacts_url).read_traces(
+            f"projects/default/days/{today}/clean_events.parquet"
+        )
     )
     assert "<EMAIL_1>" in body
     assert not re.search("anna|berg|example.com", body, re.IGNORECASE)

@@ -6,10 +6,10 @@ import pytest
 
 from agent_factory.cli import follow as following
 from agent_factory.cli.desk import open_desk
-from agent_factory.cli.display import Lines, describe
+from agent_factory.cli.display import Lines, describe, stage_name
 from agent_factory.cli.follow import Watch, find_end, follow, read_stages
 from agent_factory.cli.kpi import read_kpis
-from agent_factory.cli.memo import RoundMemo
+from agent_factory.cli.memo import RoundMemo, memo_path
 from agent_factory.cli.result import print_report, show_result
 from agent_factory.cli.returned import show_return
 from agent_factory.contracts import (
@@ -49,7 +49,7 @@ def build(store: Store) -> BuildSpec:
 
 
 def stage(name: str = "b1.training.sft_model", state: Any = "running", age: float = 0.0, **changes: Any) -> StageRun:
-    scope, factory, thing = name.split(".")
+    scope, factory, thing = name.rsplit(".", 2)
     at = clock.now() - timedelta(seconds=age)
     fields = {
         "id": name,
@@ -202,9 +202,12 @@ def test_a_build_that_stands_still_is_asked_for_again_once(store: Store, build: 
 
 def test_stages_of_the_days_and_the_build_are_read_in_order(store: Store, build: BuildSpec) -> None:
     store.put(stage("b1.training.sft_model", age=1))
-    store.put(stage("2026-10-30.data.events", age=9))
-    store.put(stage("2026-10-31.data.events", age=5))
-    assert [run.id for run in read_stages(store, build)] == ["2026-10-30.data.events", "b1.training.sft_model"]
+    store.put(stage("2026-10-30.default.data.events", age=9))
+    store.put(stage("2026-10-30.other.data.events", age=7))
+    store.put(stage("2026-10-31.default.data.events", age=5))
+    found = read_stages(store, build)
+    assert [run.id for run in found] == ["2026-10-30.default.data.events", "b1.training.sft_model"]
+    assert stage_name(found[0]) == "data/events 2026-10-30"
 
 
 def test_lines_tell_begin_and_end_once(capsys: Any) -> None:
@@ -222,7 +225,8 @@ def test_lines_tell_begin_and_end_once(capsys: Any) -> None:
 
 
 def test_a_memo_survives_and_a_broken_one_is_none(tmp_path: Path) -> None:
-    path = tmp_path / "round.json"
+    path = memo_path(tmp_path, "shop", "desk")
+    assert path != memo_path(tmp_path, "default", "desk")
     memo = RoundMemo(days=("2026-10-30",), sent=True, build="b1")
     memo.write(path)
     assert RoundMemo.read(path) == memo
@@ -255,16 +259,18 @@ def test_the_return_is_proved_by_the_days_clean_events(store: Store, capsys: Any
     TraceLog(store).add([session_trace("t1"), session_trace("t2")])
     since = clock.now() - timedelta(seconds=5)
     with pytest.raises(DeadlineError, match="did not come back"):
-        show_return(store, artifacts, "s1", since, check=lambda: None, deadline_seconds=-1)
+        show_return(store, artifacts, "default", "s1", since, check=lambda: None, deadline_seconds=-1)
     for thing in ("events", "labels"):
-        store.put(stage(f"2026-10-30.data.{thing}", "done", measured={"requested_by": "refresh_day_data"}))
-    artifacts.write_traces("days/2026-10-30/clean_events.parquet", [session_trace("t1")])
+        store.put(stage(f"2026-10-30.default.data.{thing}", "done", measured={"requested_by": "refresh_day_data"}))
+    artifacts.write_traces("projects/default/days/2026-10-30/clean_events.parquet", [session_trace("t1")])
     with pytest.raises(WorkerError, match="has 1 of the session's 2"):
-        show_return(store, artifacts, "s1", since, check=lambda: None, deadline_seconds=5)
-    artifacts.write_traces("days/2026-10-30/clean_events.parquet", [session_trace("t1"), session_trace("t2")])
-    show_return(store, artifacts, "s1", since, check=lambda: None, deadline_seconds=5)
+        show_return(store, artifacts, "default", "s1", since, check=lambda: None, deadline_seconds=5)
+    artifacts.write_traces(
+        "projects/default/days/2026-10-30/clean_events.parquet", [session_trace("t1"), session_trace("t2")]
+    )
+    show_return(store, artifacts, "default", "s1", since, check=lambda: None, deadline_seconds=5)
     told = capsys.readouterr().err
     assert "partition 2026-10-30" in told
     assert "refresh_day_data" in told
     with pytest.raises(WorkerError, match="left no trace"):
-        show_return(store, artifacts, "s9", since, check=lambda: None)
+        show_return(store, artifacts, "default", "s9", since, check=lambda: None)

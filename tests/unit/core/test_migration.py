@@ -1,13 +1,67 @@
-"""The migrations make exactly the tables that the code knows, and running them again changes nothing."""
+"""The migrations make exactly the tables that the code knows, keep what is there, and change nothing twice."""
 
 from __future__ import annotations
 
+from pathlib import Path
+from typing import Any
+
+import pytest
+from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
+from sqlalchemy import Engine, text
+from sqlalchemy.exc import IntegrityError
 
-from agent_factory.core.migration import upgrade
-from agent_factory.core.store import Store
+from agent_factory.core.migration import configure, upgrade
+from agent_factory.core.store import Store, open_engine
 from agent_factory.core.table import metadata
+
+TRACE = (
+    "INSERT INTO traces (number, id, project, day, source, received_at, digest, body) "
+    "VALUES (:number, :id, :project, '2026-11-20', 'import', '2026-11-20 09:00:00', 'd', '{}')"
+)
+
+
+def move(engine: Engine, step: Any, revision: str) -> None:
+    config = configure()
+    with engine.begin() as connection:
+        config.attributes["connection"] = connection
+        step(config, revision)
+
+
+def add(engine: Engine, number: int, name: str, project: str) -> None:
+    with engine.begin() as connection:
+        connection.execute(text(TRACE), {"number": number, "id": name, "project": project})
+
+
+def read(engine: Engine) -> list[tuple[Any, ...]]:
+    with engine.connect() as connection:
+        found = connection.execute(text("SELECT number, id, project, day, digest FROM traces ORDER BY number"))
+        return [tuple(row) for row in found]
+
+
+def check_traces_become_a_projects_own(engine: Engine) -> None:
+    """What a store of the first schema goes through."""
+    move(engine, command.upgrade, "0001")
+    for number, name, project in ((3, "a", "default"), (7, "b", "shop")):
+        add(engine, number, name, project)
+    with pytest.raises(IntegrityError):
+        add(engine, 8, "a", "shop")
+    before = read(engine)
+    upgrade(engine)
+    assert read(engine) == before
+    add(engine, 8, "a", "shop")
+    with pytest.raises(IntegrityError):
+        add(engine, 9, "a", "shop")
+    with engine.connect() as connection:
+        assert compare_metadata(MigrationContext.configure(connection), metadata) == []
+    with pytest.raises(IntegrityError):
+        move(engine, command.downgrade, "0001")
+    assert len(read(engine)) == 3
+    with engine.begin() as connection:
+        connection.execute(text("DELETE FROM traces WHERE number = 8"))
+    move(engine, command.downgrade, "0001")
+    assert read(engine) == before
 
 
 def test_schema_is_what_the_code_knows(store: Store) -> None:
@@ -21,3 +75,9 @@ def test_upgrading_again_keeps_records(store: Store) -> None:
     assert store.next_number("D") == 0
     upgrade(store.engine)
     assert store.next_number("D") == 1
+
+
+def test_traces_become_a_projects_own(tmp_path: Path) -> None:
+    engine = open_engine(f"sqlite:///{tmp_path / 'old.db'}")
+    check_traces_become_a_projects_own(engine)
+    engine.dispose()

@@ -27,8 +27,8 @@ def test_arrival_time_is_not_content(store: Store) -> None:
     assert log.add([_trace("a"), _trace("b")]).accepted == 2
     receipt = log.add([_trace("a", created_at="2027-01-01T00:00:00Z"), _trace("c"), _trace("c")])
     assert (receipt.accepted, receipt.duplicates) == (1, 2)
-    assert log.get("a") == _trace("a")
-    assert log.get("z") is None
+    assert log.get("a", "default") == _trace("a")
+    assert log.get("z", "default") is None
 
 
 def test_conflict_names_both_digests_and_keeps_nothing_of_the_batch(store: Store) -> None:
@@ -38,7 +38,7 @@ def test_conflict_names_both_digests_and_keeps_nothing_of_the_batch(store: Store
         log.add([_trace("new"), _trace("a", "Bye.")])
     with pytest.raises(ConflictError, match="stands twice in the batch"):
         log.add([_trace("new"), _trace("new", "Bye.")])
-    assert log.get("new") is None
+    assert log.get("new", "default") is None
 
 
 def test_days_are_utc_and_ordered_by_id(store: Store) -> None:
@@ -65,7 +65,22 @@ def test_sessions_keep_the_order_of_arrival(store: Store) -> None:
     log = TraceLog(store)
     for name in ("z", "a", "m"):
         log.add([_trace(name, session_id="s1")])
-    assert [trace.id for trace in log.of_session("s1")] == ["z", "a", "m"]
+    assert [trace.id for trace in log.of_session("s1", "default")] == ["z", "a", "m"]
+
+
+def test_a_project_has_its_own_ids_and_sessions(store: Store) -> None:
+    log = TraceLog(store)
+    ours, theirs = (_trace("a", said, project=said, session_id="s1") for said in ("ours", "theirs"))
+    assert log.add([ours, theirs]).accepted == 2
+    assert log.add([theirs, ours]).duplicates == 2
+    with pytest.raises(ConflictError, match="'a' is known with other content"):
+        log.add([_trace("a", "theirs", project="ours", session_id="s1")])
+    for trace in (ours, theirs):
+        assert log.get("a", trace.project) == trace
+        assert log.of_session("s1", trace.project) == [trace]
+        assert list(log.of_day("2026-11-20", trace.project)) == [trace]
+    assert log.get("a", "default") is None
+    assert log.of_session("s1", "default") == []
 
 
 def test_many_senders_of_the_same_batch(store: Store) -> None:

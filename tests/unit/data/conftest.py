@@ -78,10 +78,10 @@ def trace() -> Callable[..., Trace]:
 def take_day(store: Store, artifacts: Artifacts) -> Callable[..., None]:
     """Traces go in, and the day's files are made."""
 
-    def take(*traces: Trace, day: str = DAY) -> None:
-        take_events(store, [trace.to_json() for trace in traces])
-        write_events_day(store, artifacts, "default", day)
-        clean_day(artifacts, day)
-        label_day(store, artifacts, day)
+    def take(*traces: Trace, day: str = DAY, project: str = "default") -> None:
+        take_events(store, [trace.to_json() for trace in traces], project)
+        write_events_day(store, artifacts, project, day)
+        clean_day(artifacts, project, day)
+        label_day(store, artifacts, project, day)
 
     return take

@@ -20,7 +20,7 @@ from agent_factory.data.ingest import take_events
 
 Make = Callable[..., Trace]
 DAY = "2026-11-20"
-EVENTS = f"days/{DAY}/events.parquet"
+EVENTS = f"projects/default/days/{DAY}/events.parquet"
 
 
 def _with_column(table: pa.Table, name: str, values: list[Any]) -> pa.Table:
@@ -30,39 +30,40 @@ def _with_column(table: pa.Table, name: str, values: list[Any]) -> pa.Table:
 def test_schema_passes_good_events_and_names_what_is_wrong(store: Store, artifacts: Artifacts, trace: Make) -> None:
     take_events(store, [trace("a").to_json(), trace("b", steps=()).to_json()])
     write_events_day(store, artifacts, "default", DAY)
-    assert check_schema(artifacts, DAY).passed
+    assert check_schema(artifacts, "default", DAY).passed
     good = artifacts.read_table(EVENTS)
-    broken = {
-        "id": (["a", "a"], "unique"),
-        "source": (["production", "dream"], "in_set"),
-        "day": ([DAY, "2026-11-21"], "in_set"),
-        "body": (["{}", "{"], "json_parseable"),
-        "project": (["default", None], "not_be_null"),
-    }
-    for column, (values, expectation) in broken.items():
+    broken = [
+        ("id", ["a", "a"], "unique"),
+        ("source", ["production", "dream"], "in_set"),
+        ("day", [DAY, "2026-11-21"], "in_set"),
+        ("body", ["{}", "{"], "json_parseable"),
+        ("project", ["default", None], "not_be_null"),
+        ("project", ["default", "shop"], "in_set"),
+    ]
+    for column, values, expectation in broken:
         artifacts.write_table(EVENTS, _with_column(good, column, values))
-        outcome = check_schema(artifacts, DAY)
+        outcome = check_schema(artifacts, "default", DAY)
         assert not outcome.passed
         (failure,) = outcome.metadata["failed_expectations"]
         assert failure["expectation"].endswith(expectation)
         assert failure["column"] == column
     artifacts.write_table(EVENTS, good.drop_columns(["body"]))
-    assert not check_schema(artifacts, DAY).passed
+    assert not check_schema(artifacts, "default", DAY).passed
 
 
 def test_no_pii_fails_where_something_was_left(
     store: Store, artifacts: Artifacts, trace: Make, take_day: Callable[..., None]
 ) -> None:
     take_day(trace("a", "I am Mia, mia@example.com"))
-    assert check_no_pii(artifacts, DAY).passed
+    assert check_no_pii(artifacts, "default", DAY).passed
     left = trace("left", result='{"customer_name": "Xu Yz", "phone": "+1 415 555 0132"}')
-    artifacts.write_traces(f"days/{DAY}/clean_events.parquet", [left])
-    outcome = check_no_pii(artifacts, DAY)
+    artifacts.write_traces(f"projects/default/days/{DAY}/clean_events.parquet", [left])
+    outcome = check_no_pii(artifacts, "default", DAY)
     assert not outcome.passed
     assert outcome.metadata == {"traces": 1, "found": {"PERSON": 1, "PHONE": 1}, "examples": ["left"]}
     assert "Xu" not in outcome.description
     with pytest.raises(NotFoundError):
-        check_no_pii(artifacts, "2026-11-19")
+        check_no_pii(artifacts, "default", "2026-11-19")
 
 
 def test_enough_rows(store: Store, artifacts: Artifacts, trace: Make, take_day: Callable[..., None]) -> None:

@@ -19,16 +19,19 @@ DAY = "2026-11-20"
 
 
 def _decisions(artifacts: Artifacts) -> dict[str, tuple[str, str]]:
-    rows = artifacts.read_table(f"days/{DAY}/decisions.parquet").to_pylist()
+    rows = artifacts.read_table(f"projects/default/days/{DAY}/decisions.parquet").to_pylist()
     return {row["trace_id"]: (row["verdict"], row["reason"]) for row in rows}
 
 
 def test_raw_values_are_in_events_only(artifacts: Artifacts, trace: Make, take_day: Callable[..., None]) -> None:
     take_day(trace("t1", "I am Yara Sanchez, y@example.org, order 4417", system="Be kind. Write to desk@shop.example."))
-    assert b"y@example.org" in artifacts.read_table(f"days/{DAY}/events.parquet")["body"][0].as_py().encode()
+    assert (
+        b"y@example.org"
+        in artifacts.read_table(f"projects/default/days/{DAY}/events.parquet")["body"][0].as_py().encode()
+    )
     for name in ("clean_events", "labels", "decisions"):
-        assert "Yara" not in str(artifacts.read_table(f"days/{DAY}/{name}.parquet").to_pylist())
-    (clean,) = artifacts.read_traces(f"days/{DAY}/clean_events.parquet")
+        assert "Yara" not in str(artifacts.read_table(f"projects/default/days/{DAY}/{name}.parquet").to_pylist())
+    (clean,) = artifacts.read_traces(f"projects/default/days/{DAY}/clean_events.parquet")
     assert clean.messages()[0].content == "I am <PERSON_1>, <EMAIL_1>, order 4417"
     assert clean.system == "Be kind. Write to desk@shop.example."
 
@@ -37,7 +40,7 @@ def test_empty_and_copies_are_dropped_with_a_reason(
     artifacts: Artifacts, trace: Make, take_day: Callable[..., None]
 ) -> None:
     take_day(trace("a"), trace("b"), trace("c", answer="Lost."), trace("d", steps=()), trace("e", recipe="gone"))
-    assert [t.id for t in artifacts.read_traces(f"days/{DAY}/clean_events.parquet")] == ["a", "c", "e"]
+    assert [t.id for t in artifacts.read_traces(f"projects/default/days/{DAY}/clean_events.parquet")] == ["a", "c", "e"]
     assert _decisions(artifacts) == {
         "a": ("kept", "redacted"),
         "b": ("dropped", "exact copy of a"),
@@ -49,12 +52,12 @@ def test_empty_and_copies_are_dropped_with_a_reason(
 
 def test_unchanged_day_has_an_unchanged_digest(store: Store, artifacts: Artifacts, trace: Make) -> None:
     take_events(store, [trace("a").to_json(), trace("b", answer="y@example.org").to_json()])
-    first = write_events_day(store, artifacts, "default", DAY), clean_day(artifacts, DAY)
-    again = write_events_day(store, artifacts, "default", DAY), clean_day(artifacts, DAY)
+    first = write_events_day(store, artifacts, "default", DAY), clean_day(artifacts, "default", DAY)
+    again = write_events_day(store, artifacts, "default", DAY), clean_day(artifacts, "default", DAY)
     assert first == again
     take_events(store, trace("c", answer="Late.").to_json())
     assert write_events_day(store, artifacts, "default", DAY).digest != first[0].digest
-    assert clean_day(artifacts, DAY).digest != first[1].digest
+    assert clean_day(artifacts, "default", DAY).digest != first[1].digest
 
 
 def test_order_of_arrival_and_its_time_do_not_show(store: Store, artifacts: Artifacts, trace: Make) -> None:
@@ -67,7 +70,7 @@ def test_order_of_arrival_and_its_time_do_not_show(store: Store, artifacts: Arti
 
 def test_a_day_that_is_none_or_not_there(artifacts: Artifacts) -> None:
     with pytest.raises(InputError, match="'yesterday' is not a day"):
-        clean_day(artifacts, "yesterday")
+        clean_day(artifacts, "default", "yesterday")
     with pytest.raises(NotFoundError, match=DAY):
-        clean_day(artifacts, DAY)
-    assert not artifacts.exists(f"days/{DAY}/clean_events.parquet")
+        clean_day(artifacts, "default", DAY)
+    assert not artifacts.exists(f"projects/default/days/{DAY}/clean_events.parquet")

@@ -119,6 +119,19 @@ def test_nothing_selected_says_what_was_looked_through(
         build_dataset(store, artifacts, "sft", DatasetQuery(days=(DAY, "2026-11-21"), recipe="desk", min_score=0))
 
 
+def test_a_day_of_two_projects_is_two_days(
+    store: Store, artifacts: Artifacts, trace: Make, take_day: Callable[..., None]
+) -> None:
+    take_day(trace("a"), trace("b", answer="b"))
+    take_day(trace("a", answer="theirs", project="shop"), project="shop")
+    for project, ids in (("default", ["a", "b"]), ("shop", ["a"])):
+        manifest = build_dataset(store, artifacts, "sft", QUERY.model_copy(update={"project": project}))
+        rows = artifacts.read_table(manifest.path).to_pylist()
+        assert [row["trace_ids"] for row in rows] == [[name] for name in ids]
+        assert ("theirs" in rows[0]["messages"]) is (project == "shop")
+        assert manifest.project == project
+
+
 def test_days_without_traces_give_none(
     store: Store, artifacts: Artifacts, trace: Make, take_day: Callable[..., None]
 ) -> None:

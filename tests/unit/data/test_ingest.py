@@ -32,7 +32,7 @@ def test_project_and_arrival_are_filled_in(store: Store, trace: Make) -> None:
     event = trace("t1").to_json()
     del event["project"], event["created_at"]
     take_events(store, event, "shop")
-    kept = TraceLog(store).get("t1")
+    kept = TraceLog(store).get("t1", "shop")
     assert kept is not None
     assert kept.project == "shop"
 
@@ -62,7 +62,7 @@ def test_malformed_event_is_named_by_index_and_field(
         take_events(store, events, event_bytes=4000)
     assert "1 of 2 events refused, none was kept" in str(caught.value)
     assert "private" not in str(caught.value)
-    assert TraceLog(store).get("good") is None
+    assert TraceLog(store).get("good", "default") is None
 
 
 def test_every_malformed_event_is_named(store: Store, trace: Make) -> None:
@@ -81,7 +81,7 @@ def test_same_id_with_other_content_is_refused_whole(store: Store, trace: Make) 
     take_events(store, trace("t1").to_json())
     with pytest.raises(ConflictError, match=r"t1.*known with other content"):
         take_events(store, [trace("t2").to_json(), trace("t1", answer="Lost.").to_json()])
-    assert TraceLog(store).get("t2") is None
+    assert TraceLog(store).get("t2", "default") is None
 
 
 def test_text_that_is_no_text_is_refused(store: Store, trace: Make) -> None:
@@ -89,3 +89,10 @@ def test_text_that_is_no_text_is_refused(store: Store, trace: Make) -> None:
     event["metadata"] = {"x": "\ud800"}
     with pytest.raises(InputError, match="event 0"):
         take_events(store, event)
+
+
+def test_two_projects_have_a_trace_of_the_same_id(store: Store, trace: Make) -> None:
+    take_events(store, trace("t1").to_json())
+    assert take_events(store, trace("t1", project="shop", answer="Lost.").to_json(), "shop").accepted == 1
+    answers = [TraceLog(store).get("t1", project) for project in ("default", "shop", "third")]
+    assert [kept and kept.steps[-1].action.content for kept in answers] == ["On its way.", "Lost.", None]

@@ -39,15 +39,15 @@ def test_people_then_outcome_then_models_then_rules(
     _feedback(store, "f4", "a-person", 0.0, project="another", labeler="eve")
     _feedback(store, "f5", "b-outcome", 1.0, kind="model", labeler="m")
     _feedback(store, "f6", "c-model", 0.9, kind="model", labeler="m")
-    file = label_day(store, artifacts, DAY)
-    labels = {name: tuple(row.values())[1:] for name, row in read_labels(artifacts, DAY).items()}
+    file = label_day(store, artifacts, "default", DAY)
+    labels = {name: tuple(row.values())[1:] for name, row in read_labels(artifacts, "default", DAY).items()}
     assert labels == {
         "a-person": (0.75, "ann, bob", "person", "rude to <EMAIL_1>"),
         "b-outcome": (0.0, "rules", "outcome", ""),
         "c-model": (0.9, "m", "model", ""),
         "d-rule": (0.0, "rule", "rule", "ended early: step limit"),
     }
-    assert file == label_day(store, artifacts, DAY)
+    assert file == label_day(store, artifacts, "default", DAY)
 
 
 def test_rule_judge_calls_bad_what_shows_it(trace: Make) -> None:

@@ -15,6 +15,7 @@ from agent_factory.core.artifact import Artifacts
 from agent_factory.core.error import InputError
 from agent_factory.core.settings import CHECKOUT
 from agent_factory.core.store import Store
+from agent_factory.core.tracelog import TraceLog
 from agent_factory.data.check import check_no_pii
 from agent_factory.data.clean import clean_day
 from agent_factory.data.dataset import DatasetQuery, build_dataset
@@ -88,6 +89,14 @@ def test_unreadable_rows_are_quarantined_and_the_rest_goes_in(store: Store, tmp_
     assert {row.file for row in report.quarantined} == {str(path)}
 
 
+def test_two_projects_take_the_same_file_in(store: Store, tmp_path: Path) -> None:
+    path = _write(tmp_path / "a.json", [_episode()])
+    for project in ("default", "shop"):
+        assert import_traces(store, path, "tau-bench", project).accepted == 1
+        assert import_traces(store, path, "tau-bench", project).duplicates == 1
+        assert [arrival.traces for arrival in TraceLog(store).arrivals(project)] == [1]
+
+
 def test_a_file_that_is_something_else(tmp_path: Path) -> None:
     (tmp_path / "a.json").write_text("{")
     for name, told in (("a.json", "not JSON"), ("b.json", "there is no file")):
@@ -104,11 +113,11 @@ def test_hundred_real_episodes_become_datasets(store: Store, artifacts: Artifact
     assert (report.accepted, report.quarantined, again.accepted, again.duplicates) == (100, (), 0, 100)
     (day,) = report.days
     assert write_events_day(store, artifacts, "default", day).rows == 100
-    assert clean_day(artifacts, day).rows == 100
-    label_day(store, artifacts, day)
-    assert check_no_pii(artifacts, day).passed
-    raw = list(artifacts.read_traces(f"days/{day}/events.parquet"))
-    clean = list(artifacts.read_traces(f"days/{day}/clean_events.parquet"))
+    assert clean_day(artifacts, "default", day).rows == 100
+    label_day(store, artifacts, "default", day)
+    assert check_no_pii(artifacts, "default", day).passed
+    raw = list(artifacts.read_traces(f"projects/default/days/{day}/events.parquet"))
+    clean = list(artifacts.read_traces(f"projects/default/days/{day}/clean_events.parquet"))
     assert sum(_assert_gone(before, after) for before, after in zip(raw, clean, strict=True)) > 500
     sft = build_dataset(store, artifacts, "sft", DatasetQuery(days=(day,)))
     assert (sft.rows, sft.trace_count) == (31, 31)

@@ -94,7 +94,7 @@ async def test_an_answer_is_real_and_its_trace_is_shielded_and_durable(deployed:
     reply = await manager.step(session.id, CANCEL, "k1")
     assert reply.answer == "Order 4417 is cancelled, confirmation goes to anna.berg@example.com."
     assert [made.name for made in reply.calls] == ["get_order", "cancel_order"]
-    (trace,) = TraceLog(deployed.store).of_session(session.id)
+    (trace,) = TraceLog(deployed.store).of_session(session.id, "default")
     assert trace.id == reply.trace
     assert (trace.source, trace.build, trace.model, trace.metadata["turn"]) == ("production", "b1", "M2", 1)
     assert "anna.berg@example.com" not in trace.model_dump_json()
@@ -115,7 +115,7 @@ async def test_the_same_key_gives_the_same_reply_and_calls_no_tool_twice(deploye
     first = await manager.step(session.id, CANCEL, "k1")
     assert await manager.step(session.id, CANCEL, "k1") == first
     assert len(engine.asked) == 3
-    assert len(TraceLog(deployed.store).of_session(session.id)) == 1
+    assert len(TraceLog(deployed.store).of_session(session.id, "default")) == 1
     with pytest.raises(ConflictError, match="'k1'"):
         await manager.step(session.id, "Refund order 4417.", "k1")
     again = manage(deployed, ScriptedEngine())
@@ -140,7 +140,11 @@ async def test_a_session_goes_on_after_a_restart_as_if_there_was_none(deployed: 
         reply = await manager.step(session.id, "What is the status of 4417 now?")
         await manager.close()
         asked = engines[1].asked if restart else engines[0].asked[3:]
-        return [request.messages for request in asked], reply.answer, TraceLog(deployed.store).get(reply.trace)
+        return (
+            [request.messages for request in asked],
+            reply.answer,
+            TraceLog(deployed.store).get(reply.trace, "default"),
+        )
 
     kept, answer, trace = await talk(restart=False)
     rebuilt, answer_after, trace_after = await talk(restart=True)
@@ -231,7 +235,7 @@ async def test_a_killed_turn_loses_nothing_and_is_done_once(deployed: Any) -> No
     assert reply.turn == 2
     assert reply.answer
     assert reply.answer.startswith("Order 4417 is cancelled")
-    interrupted, answered = TraceLog(deployed.store).of_session(session)
+    interrupted, answered = TraceLog(deployed.store).of_session(session, "default")
     assert interrupted.failure
     assert interrupted.failure.startswith("interrupted")
     assert len(interrupted.steps) == 2
@@ -294,7 +298,7 @@ async def test_an_engine_that_fails_is_an_error_and_the_session_goes_on(deployed
     with pytest.raises(ModelError, match="boom"):
         await manager.step(session.id, "Hello", "k1")
     assert (await manager.step(session.id, "Hello", "k2")).answer == "Here I am."
-    failed, answered = TraceLog(deployed.store).of_session(session.id)
+    failed, answered = TraceLog(deployed.store).of_session(session.id, "default")
     assert failed.failure == "engine: RuntimeError: boom"
     assert [message.content for message in answered.messages()] == ["Hello", "Here I am."]
     await manager.close()
@@ -306,7 +310,7 @@ async def test_a_turn_that_the_engine_failed_is_undone(deployed: Any) -> None:
     with pytest.raises(ModelError, match="boom"):
         await manager.step(session.id, CANCEL)
     reply = await manager.step(session.id, CANCEL)
-    answered = TraceLog(deployed.store).of_session(session.id)[-1]
+    answered = TraceLog(deployed.store).of_session(session.id, "default")[-1]
     assert answered.id == reply.trace
     assert "cancelled" not in (answered.steps[1].observation[0].content or "")
     assert answered.steps[1].error is None

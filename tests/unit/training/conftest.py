@@ -116,7 +116,9 @@ def artifacts(tmp_path, store, build):
     """Artifacts with everything but models and rollouts."""
     artifacts = Artifacts(str(tmp_path / "artifacts"))
     store.put(build)
-    artifacts.write_traces("days/2026-11-20/clean_events.parquet", [make_trace(n, n % 2 == 0) for n in range(40)])
+    artifacts.write_traces(
+        "projects/default/days/2026-11-20/clean_events.parquet", [make_trace(n, n % 2 == 0) for n in range(40)]
+    )
     sft = [{"messages": to_wire(make_messages(n)), "trace_ids": [f"t{n}"]} for n in range(24)]
     put_dataset(store, artifacts, build, "D1", "sft", sft)
     pairs = [

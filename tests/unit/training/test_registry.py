@@ -40,7 +40,7 @@ def test_a_model_has_one_run_one_version_and_aliases_move(url, store, artifacts,
     run = client.get_run(first.mlflow_run_id)
     assert run.data.metrics["loss"] == 0.25
     assert run.data.params["steps"] == "6"
-    assert run.data.tags["data.days/2026-11-20/clean_events.parquet"] == inputs.files[0].digest
+    assert run.data.tags["data.projects/default/days/2026-11-20/clean_events.parquet"] == inputs.files[0].digest
     version = client.get_model_version_by_alias("desk", "candidate")
     assert (str(version.version), version.tags["build"], version.tags["digest"]) == ("1", "B1", "digest-1")
 

@@ -30,12 +30,12 @@ def test_a_dialogue_comes_back_from_the_wire(build):
 def test_other_recipes_and_projects_are_not_read(artifacts, build):
     from agent_factory.training.source import find_clean_days
 
-    own = list(artifacts.read_traces("days/2026-11-20/clean_events.parquet"))
+    own = list(artifacts.read_traces("projects/default/days/2026-11-20/clean_events.parquet"))
     others = [
         own[0].model_copy(update={"id": "x", "recipe": "other"}),
         own[0].model_copy(update={"id": "y", "project": "other"}),
     ]
-    artifacts.write_traces("days/2026-11-21/clean_events.parquet", [*others, own[1]])
+    artifacts.write_traces("projects/default/days/2026-11-21/clean_events.parquet", [*others, own[1]])
     days = find_clean_days(artifacts, build)
     assert len(days) == 2
     assert len(read_clean_dialogues(artifacts, build, days)) == 41

@@ -35,7 +35,7 @@ def test_the_stages_follow_one_another(store, artifacts, build, progress, regist
     assert [m.parent for m in (base, sft, reward, policy)] == [None, base.id, sft.id, sft.id]
     assert (sft.dataset_ids, sft.dataset_digests) == (("D1",), ("digest-D1",))
     assert policy.dataset_ids == ("D1", "builds/B1/rollouts/run.parquet")
-    assert base.dataset_ids == ("days/2026-11-20/clean_events.parquet",)
+    assert base.dataset_ids == ("projects/default/days/2026-11-20/clean_events.parquet",)
     for manifest in (base, sft, reward, policy):
         assert digest_folder(artifacts.local(manifest.path)) == manifest.digest
         assert store.get(ModelManifest, manifest.id) == manifest
@@ -68,7 +68,7 @@ def test_a_stage_without_its_parent_names_what_to_materialize(store, artifacts, 
 
 
 def test_a_build_without_clean_events_says_which_days(store, artifacts, build, progress):
-    artifacts.files.rm(artifacts.locate("days/2026-11-20/clean_events.parquet"))
+    artifacts.files.rm(artifacts.locate("projects/default/days/2026-11-20/clean_events.parquet"))
     with pytest.raises(InputError, match=r"no clean events from 2026-11-20 to 2026-11-21"):
         run_stage(store, artifacts, build, "pretrain", progress)
 
