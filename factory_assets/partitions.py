@@ -6,10 +6,10 @@ to the day on which its episode began, in UTC.
 
 import dagster as dg
 
-FIRST_DAY = "2024-01-01"
+from agent_factory.core.day import FIRST_DAY
 
 # The day that runs now is a partition too: its data is made again as traces come in.
-DAY = dg.DailyPartitionsDefinition(start_date=FIRST_DAY, timezone="UTC", end_offset=1)
+DAY = dg.DailyPartitionsDefinition(start_date=FIRST_DAY.isoformat(), timezone="UTC", end_offset=1)
 BUILD = dg.DynamicPartitionsDefinition(name="build")
 
 

@@ -19,6 +19,7 @@ from agent_factory.api.order import OrderReply, accept
 from agent_factory.contracts.build import BuildSpec, DataWindow, Order
 from agent_factory.contracts.dataset import DatasetKind, DatasetManifest
 from agent_factory.contracts.record import Name, Part
+from agent_factory.core.day import require_days
 from agent_factory.core.error import FactoryError
 from agent_factory.core.order import move_order, place_order
 
@@ -47,9 +48,10 @@ class DatasetRequest(Part):
         return self
 
     def days(self) -> list[str]:
-        """The days asked for; empty for a build's dataset."""
+        """The days asked for, empty for a build's dataset; InputError where no data is taken of one."""
         if self.first_day is None or self.last_day is None:
             return []
+        require_days(self.first_day, self.last_day)
         return DataWindow(first_day=self.first_day, last_day=self.last_day).days()
 
 

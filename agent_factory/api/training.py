@@ -29,7 +29,10 @@ Job = Annotated[str, Path(description="The build's id, as POST /train/jobs gave 
 
 
 class JobRequest(Part):
-    """A build of a recipe from the traces of some days; ``overrides`` has the shape of build.toml."""
+    """A build of a recipe from the traces of some days; ``overrides`` has the shape of build.toml.
+
+    Both days are counted; a day that no data is taken of, such as tomorrow (UTC), is refused.
+    """
 
     recipe: Name
     first_day: date

@@ -24,6 +24,7 @@ from agent_factory.contracts.build import (
 from agent_factory.contracts.record import Json
 from agent_factory.core import clock
 from agent_factory.core.buildfile import RecipeSettings
+from agent_factory.core.day import require_days
 from agent_factory.core.digest import digest_json
 from agent_factory.core.error import ConflictError, InputError
 from agent_factory.core.recipe import Recipe, load_recipe
@@ -51,8 +52,10 @@ def make_build_spec(
 
     ``overrides`` has the shape of build.toml, with ``training`` by kind and ``gate`` beside it:
     ``{"rollouts": {"episodes": 50}, "training": {"sft": {"steps": 20}}, "gate": {"min_success": 0.5}}``.
-    Raises NotFoundError for an unknown recipe, InputError for what its files or overrides get wrong.
+    Raises NotFoundError for an unknown recipe, InputError for what its files or overrides get wrong, and
+    for a window with days that no data is taken of.
     """
+    require_days(window.first_day, window.last_day)
     if isinstance(recipe, str):
         recipe = load_recipe(recipe)
     overrides = dict(overrides or {})

@@ -12,6 +12,7 @@ from typing import Literal
 
 from agent_factory.contracts.record import Count, Part
 from agent_factory.contracts.trace import Trace
+from agent_factory.core.day import require_days
 from agent_factory.core.store import Store
 from agent_factory.core.tracelog import TraceLog
 from agent_factory.data.tau_bench import Quarantined, read_tau_bench
@@ -35,9 +36,11 @@ def import_traces(
 ) -> ImportReport:
     """Keep the traces of a file, batch by batch.
 
-    ``day`` puts them under that day instead of the one that the file tells; ConflictError where they
-    are known already under another.
+    ``day`` puts them under that day instead of the one that the file tells; InputError where no data is
+    taken of that day, ConflictError where they are known already under another.
     """
+    if day is not None:
+        require_days(day, day)
     readers = {"tau-bench": read_tau_bench}
     rows = readers[source_format](path, project, day)
     accepted = duplicates = 0

@@ -1,14 +1,13 @@
 """Takes traces in: every event is checked before one is kept, and all are kept or none.
 
-Invariant: an accepted event is a valid Trace of the caller's project whose clock is not ahead of ours
-by more than a day; the same id with the same content is taken as often as it comes and kept once.
+Invariant: an accepted event is a valid Trace of the caller's project, on a day that data is taken of;
+the same id with the same content is taken as often as it comes and kept once.
 """
 
 from __future__ import annotations
 
 import json
 from collections.abc import Iterable
-from datetime import timedelta
 from typing import Any, cast
 
 from pydantic import ValidationError
@@ -17,12 +16,12 @@ from pydantic_core import PydanticSerializationError
 from agent_factory.contracts.record import DEFAULT_PROJECT
 from agent_factory.contracts.trace import Trace
 from agent_factory.core import clock
+from agent_factory.core.day import require_instant
 from agent_factory.core.error import InputError
 from agent_factory.core.store import Store
 from agent_factory.core.tracelog import Receipt, TraceLog
 
 EVENT_BYTES = 2**20
-_CLOCK_AHEAD = timedelta(days=1)
 _SHOWN_EVENTS = 20
 _SHOWN_FIELDS = 5
 
@@ -103,16 +102,14 @@ def _read_event(event: Any, project: str, event_bytes: int) -> Trace:
         raise InputError(f"the line is not JSON: {event}")
     if not isinstance(event, dict):
         raise InputError(f"expected a JSON object, got {type(event).__name__}")
-    now = clock.now()
     # Its sender need not say whose project it is, nor when it arrived.
-    trace = Trace.model_validate({"project": project, "created_at": now, **cast(dict[str, Any], event)})
+    trace = Trace.model_validate({"project": project, "created_at": clock.now(), **cast(dict[str, Any], event)})
     if trace.project != project:
         raise InputError(f"project: it is {trace.project!r}, this sender's is {project!r}")
-    if trace.started_at > now + _CLOCK_AHEAD:
-        raise InputError(
-            f"started_at: {trace.started_at.isoformat()} is more than a day ahead of {now.isoformat()}; "
-            "set the sender's clock"
-        )
+    try:
+        require_instant(trace.started_at)
+    except InputError as error:
+        raise InputError(f"started_at: {error}") from error
     try:
         size = len(trace.model_dump_json())
     except PydanticSerializationError as error:

@@ -20,6 +20,7 @@ from agent_factory.contracts.message import Message, ToolCall
 from agent_factory.contracts.record import DEFAULT_PROJECT, Part
 from agent_factory.contracts.trace import Outcome, Step, Trace
 from agent_factory.core import clock
+from agent_factory.core.day import require_instant
 from agent_factory.core.digest import digest_json
 from agent_factory.core.error import InputError
 from agent_factory.data.ingest import explain
@@ -73,13 +74,15 @@ def _read_episode(episode: Any, project: str, day: date | None) -> Trace:
     domain = _DOMAIN.search(first["content"])
     scenario = f"tau-{domain[1].lower()}-{task}" if domain else f"tau-{task}"
     steps, closing = _read_steps([_read_message(message) for message in rest])
+    started_at = _start(first["content"], day)
+    require_instant(started_at)
     content = digest_json({"task": task, "trial": trial, "reward": reward, "traj": row["traj"]})
     return Trace(
         id=f"{scenario}-{trial}-{content[:12]}",
         project=project,
         created_at=clock.now(),
         source="import",
-        started_at=_start(first["content"], day),
+        started_at=started_at,
         scenario_id=scenario,
         system=first["content"],
         steps=steps,

@@ -52,6 +52,16 @@ def test_a_malformed_event_is_refused_whole(client: TestClient, context: Context
     assert TraceLog(context.store).get("t1", "default") is None
 
 
+def test_an_event_of_a_day_without_data_is_refused(client: TestClient, context: Context, event: Event) -> None:
+    for day in ("2023-12-31", "9999-12-31"):
+        reply = client.post("/data/events", json=[event("t1"), event("t2", day=day)])
+        assert reply.status_code == 422
+        told = reply.json()["error"]["message"]
+        assert "event 1 (id 't2'): started_at" in told
+        assert "expected 2024-01-01 to" in told
+    assert TraceLog(context.store).arrivals("default") == []
+
+
 def test_other_content_under_a_known_id_is_a_conflict(client: TestClient, event: Event) -> None:
     client.post("/data/events", json=event("t1"))
     reply = client.post("/data/events", json=event("t1", text="Something else"))

@@ -2,6 +2,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
+import pytest
 from fastapi.testclient import TestClient
 
 from agent_factory.api import dataset as dataset_room
@@ -68,6 +69,16 @@ def test_a_request_must_name_one_source(client: TestClient) -> None:
     backwards = {"first_day": "2026-10-30", "last_day": "2026-10-01"}
     assert client.post("/datasets/create", json={"kind": "sft", **backwards}).status_code == 422
     assert client.get("/datasets/D99").status_code == 404
+
+
+@pytest.mark.parametrize(("first_day", "last_day"), [("2023-12-31", "2026-10-30"), ("2026-10-30", "9999-12-31")])
+def test_days_that_no_data_is_taken_of_are_refused(
+    client: TestClient, context: Context, first_day: str, last_day: str
+) -> None:
+    reply = client.post("/datasets/create", json={"kind": "sft", "first_day": first_day, "last_day": last_day})
+    assert reply.status_code == 422
+    assert "expected days from 2024-01-01 to" in reply.json()["error"]["message"]
+    assert context.store.find(Order) == []
 
 
 def test_what_a_killed_server_left_is_begun_again(client: TestClient, context: Context, event: Any) -> None:

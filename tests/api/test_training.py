@@ -29,13 +29,18 @@ def test_the_same_key_orders_one_build(client: TestClient, context: Context) -> 
     assert client.post("/train/jobs", json={**JOB, "last_day": "2026-10-30"}, headers=key).status_code == 409
 
 
-def test_wrong_orders_are_refused(client: TestClient) -> None:
+def test_wrong_orders_are_refused(client: TestClient, context: Context) -> None:
     assert client.post("/train/jobs", json={**JOB, "recipe": "nobody"}).status_code == 404
     assert client.post("/train/jobs", json={**JOB, "last_day": "2026-10-01"}).status_code == 422
+    for day in ({"first_day": "2023-12-31"}, {"last_day": "9999-12-31"}):
+        outside = client.post("/train/jobs", json={**JOB, **day})
+        assert outside.status_code == 422
+        assert "expected days from 2024-01-01 to" in outside.json()["error"]["message"]
     wrong = client.post("/train/jobs", json={**JOB, "overrides": {"rollouts": {"episode": 4}}})
     assert wrong.status_code == 422
     assert "rollouts.episode" in wrong.json()["error"]["message"]
     assert client.get("/train/b9/status").status_code == 404
+    assert context.store.find(Order) == []
 
 
 def test_status_tells_of_stages_and_failures(client: TestClient, context: Context, build: BuildSpec) -> None:

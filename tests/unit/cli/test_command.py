@@ -49,6 +49,14 @@ def test_a_build_is_ordered_shown_and_listed(factory: Factory) -> None:
             ("build", "order", "support_desk", "--first-day", "2026-10-31", "--last-day", "2026-10-01"),
             "before it begins",
         ),
+        (("build", "order", "support_desk", "--first-day", "2023-12-31", "--last-day", "2026-10-01"), "2024-01-01 to"),
+        (("build", "order", "support_desk", "--first-day", "2026-10-01", "--last-day", "9999-12-31"), "2024-01-01 to"),
+        (
+            ("data", "dataset", "build", "--kind", "sft", "--first-day", "2023-12-31", "--last-day", "2024-01-01"),
+            "2024-01-01 to",
+        ),
+        (("data", "prepare", "2026-10-30", "2023-12-31"), "2024-01-01 to"),
+        (("data", "prepare", "yesterday"), "not a day"),
     ],
 )
 def test_a_users_mistake_is_told_without_a_traceback(factory: Factory, arguments: tuple[str, ...], told: str) -> None:

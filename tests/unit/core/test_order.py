@@ -1,10 +1,11 @@
 import shutil
-from datetime import date
+from datetime import date, timedelta
 from pathlib import Path
 
 import pytest
 
 from agent_factory.contracts import BuildSpec, DataWindow, Order
+from agent_factory.core import clock
 from agent_factory.core.error import ConflictError, InputError, NotFoundError
 from agent_factory.core.order import make_build_spec, move_order, order_build, place_order
 from agent_factory.core.recipe import Recipe, load_recipe
@@ -50,6 +51,13 @@ def test_overrides_change_this_build_only(recipe: Recipe) -> None:
     assert spec.stage("sft").parameters["steps"] == 5
     assert spec.gate.min_success == 0.1
     assert make_build_spec(recipe, "default", WINDOW).min_rows == recipe.settings["build"]["min_rows"]
+
+
+def test_a_window_beyond_the_days_that_are_taken_is_refused() -> None:
+    today = clock.now().date()
+    for first, last in ((date(2023, 12, 31), today), (today, today + timedelta(days=1))):
+        with pytest.raises(InputError, match=f"expected days from 2024-01-01 to {today}"):
+            make_build_spec("support_desk", "default", DataWindow(first_day=first, last_day=last))
 
 
 def test_an_unknown_recipe_names_the_known_ones() -> None:

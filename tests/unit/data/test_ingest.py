@@ -46,7 +46,11 @@ def _change(event: dict[str, Any], **fields: Any) -> dict[str, Any]:
     [
         ({"source": "dream"}, r"event 1 \(id 'bad'\): source: Input should be .*, got 'dream'"),
         ({"started_at": "2026-11-20T09:00:00"}, "started_at: Input should have timezone info"),
-        ({"started_at": (clock.now() + timedelta(days=2)).isoformat()}, "started_at: .* is more than a day ahead"),
+        ({"started_at": (clock.now() + timedelta(days=1)).isoformat()}, "started_at: .* no data is taken of"),
+        ({"started_at": "2023-12-31T23:59:59Z"}, r"started_at: 2023-\S+ is on a day .* expected 2024-01-01 to 20"),
+        ({"started_at": "2024-01-01T00:30:00+01:00"}, "started_at: .* no data is taken of"),
+        ({"started_at": "0001-01-01T00:00:00+14:00"}, "started_at: .* no data is taken of"),
+        ({"started_at": "9999-12-31T23:59:59-14:00"}, "started_at: .* no data is taken of"),
         ({"steps": None}, "steps: Input should be a valid tuple"),
         ({"extra": "private"}, "extra: Extra inputs are not permitted$"),
         ({"project": "other"}, "project: it is 'other', this sender's is 'default'"),
@@ -89,6 +93,12 @@ def test_text_that_is_no_text_is_refused(store: Store, trace: Make) -> None:
     event["metadata"] = {"x": "\ud800"}
     with pytest.raises(InputError, match="event 0"):
         take_events(store, event)
+
+
+def test_the_first_day_and_all_of_today_are_taken(store: Store, trace: Make) -> None:
+    tonight = f"{clock.today()}T23:59:59Z"
+    events = [trace("old", started_at="2024-01-01T00:00:00Z"), trace("new", started_at=tonight)]
+    assert take_events(store, [event.to_json() for event in events]).accepted == 2
 
 
 def test_two_projects_have_a_trace_of_the_same_id(store: Store, trace: Make) -> None:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 import re
-from datetime import date
+from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from agent_factory.contracts import Trace
+from agent_factory.core import clock
 from agent_factory.core.artifact import Artifacts
 from agent_factory.core.error import InputError
 from agent_factory.core.settings import CHECKOUT
@@ -77,7 +78,9 @@ def test_unreadable_rows_are_quarantined_and_the_rest_goes_in(store: Store, tmp_
     bad_role["traj"][1]["role"] = "robot"
     no_time = _episode()
     no_time["traj"][0]["content"] = "# Airline Agent Policy"
-    path = _write(tmp_path / "a.json", [_episode(), no_reward, 7, bad_call, bad_role, no_time])
+    too_old = _episode()
+    too_old["traj"][0]["content"] = POLICY.replace("2024-05-15", "2023-05-15")
+    path = _write(tmp_path / "a.json", [_episode(), no_reward, 7, bad_call, bad_role, no_time, too_old])
     report = import_traces(store, path, "tau-bench", "default")
     assert (report.accepted, report.days) == (1, ("2024-05-15",))
     told = {row.place: row.reason for row in report.quarantined}
@@ -86,7 +89,16 @@ def test_unreadable_rows_are_quarantined_and_the_rest_goes_in(store: Store, tmp_
     assert "Expecting property name" in told["episode 3"]
     assert told["episode 4"].startswith("role: Input should be 'system', 'user', 'assistant' or 'tool', got 'robot'")
     assert "give a day" in told["episode 5"]
+    assert "2023-05-15T20:00:00+00:00 is on a day that no data is taken of" in told["episode 6"]
     assert {row.file for row in report.quarantined} == {str(path)}
+
+
+def test_a_day_that_no_data_is_taken_of_is_refused(store: Store, tmp_path: Path) -> None:
+    path = _write(tmp_path / "a.json", [_episode()])
+    for day in (date(2023, 12, 31), clock.now().date() + timedelta(days=1)):
+        with pytest.raises(InputError, match="expected days from 2024-01-01 to"):
+            import_traces(store, path, "tau-bench", "default", day)
+    assert TraceLog(store).arrivals("default") == []
 
 
 def test_two_projects_take_the_same_file_in(store: Store, tmp_path: Path) -> None:
