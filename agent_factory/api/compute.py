@@ -12,6 +12,7 @@ from agent_factory.api.delivery import once
 from agent_factory.api.error import tell
 from agent_factory.compute.lease import allocate, release, show_pools
 from agent_factory.compute.usage import Dimension, UsageSummary, summarize
+from agent_factory.contracts.build import BuildSpec
 from agent_factory.contracts.compute import FactoryName, Lease, Pool, ResourceSpec
 from agent_factory.contracts.record import Name, Part
 
@@ -35,6 +36,8 @@ class ReleaseRequest(Part):
 @router.post("/allocate", status_code=201, summary="Hold slots of a pool", responses=tell(404, 409, 422, 429))
 def allocate_slots(body: AllocateRequest, context: Ctx, key: Key = None) -> Lease:
     """A lease; 429 with Retry-After where the pool is full."""
+    if body.build is not None:
+        context.get(BuildSpec, body.build)
 
     def make() -> Lease:
         resource = ResourceSpec(pool=body.pool, slots=body.slots, priority=body.priority)

@@ -1,6 +1,6 @@
 """What every endpoint works with: the store, the artifacts, the sessions, and the caller's project.
 
-Invariant: a record of another project is not found, whatever its id.
+Invariant: a record of another project is not found, and told of as if it were nowhere.
 """
 
 from __future__ import annotations
@@ -57,8 +57,8 @@ class Context:
 
     def get(self, kind: type[RecordT], record_id: str) -> RecordT:
         """The record of the caller's project, or NotFoundError."""
-        found = self.store.get(kind, record_id)
-        if found.project != self.project:
+        found = self.store.peek(kind, record_id)
+        if found is None or found.project != self.project:
             raise NotFoundError(f"there is no {kind.__name__} {record_id!r} in project {self.project!r}")
         return found
 

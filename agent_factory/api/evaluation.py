@@ -37,8 +37,10 @@ def order_evaluation(body: EvalRequest, response: Response, context: Ctx, key: K
 @router.get("/results/{report_id}", summary="An evaluation report", responses=tell(404, 422))
 def show_report(report_id: str, context: Ctx) -> EvalReport:
     """The report of that id, or the newest of the build of that id."""
-    found = context.store.peek(EvalReport, report_id) or newest_report(context.store, report_id)
+    found = context.store.peek(EvalReport, report_id)
     if found is None or found.project != context.project:
+        found = newest_report(context.store, report_id, context.project)
+    if found is None:
         raise NotFoundError(f"there is no report {report_id!r}, nor a build of that id that was evaluated")
     return found
 
@@ -49,7 +51,7 @@ def make_taskset(body: ScenarioRequest, context: Ctx, key: Key = None) -> Scenar
     return make_set(body, context, key, "eval", "/eval/taskset")
 
 
-def newest_report(store: Store, build: str) -> EvalReport | None:
-    """The build's newest report, or None where it was not evaluated."""
-    found = store.find(EvalReport, build=build, newest_first=True, limit=1)
+def newest_report(store: Store, build: str, project: str) -> EvalReport | None:
+    """The newest report of a project's build, or None where it was not evaluated."""
+    found = store.find(EvalReport, project=project, build=build, newest_first=True, limit=1)
     return found[0] if found else None

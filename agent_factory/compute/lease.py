@@ -57,7 +57,7 @@ def allocate(
             first_end = min(lease.expires_at for lease in held)
             raise BusyError(
                 f"pool {pool.name!r} has {taken} of {pool.limit} slots held by "
-                f"{', '.join(sorted({lease.holder for lease in held}))}; {resource.slots} more were asked. Try again.",
+                f"{_name_holders(held, project)}; {resource.slots} more were asked. Try again.",
                 retry_after=max(0.1, (first_end - clock.now()).total_seconds()),
             )
         now = clock.now()
@@ -190,6 +190,11 @@ def _expire(store: Store, connection: Connection, pool: str) -> list[Lease]:
         else:
             store.put_in(connection, lease.model_copy(update={"state": "expired"}), replace=True)
     return held
+
+
+def _name_holders(held: list[Lease], project: str) -> str:
+    """Who holds slots; of other projects no more than that it is one."""
+    return ", ".join(sorted({lease.holder if lease.project == project else "another project" for lease in held}))
 
 
 def _read(connection: Connection, lease_id: str) -> Lease:
