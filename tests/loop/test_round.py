@@ -5,42 +5,25 @@ The first build is too short to be good, so its gate asks for little; the spoile
 
 from __future__ import annotations
 
+import json
+import random
 import re
 import subprocess
-from datetime import UTC, datetime
+import sys
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from agent_factory.contracts import Deployment, EvalReport, ModelManifest
+from agent_factory.contracts import Deployment, EvalReport, Message, ModelManifest, Release, Trace
 from agent_factory.core.artifact import open_artifacts
-from agent_factory.core.settings import Settings
+from agent_factory.core.day import day_path
+from agent_factory.core.recipe import load_recipe
+from agent_factory.core.settings import CHECKOUT, Settings
 from agent_factory.core.store import Store, open_store
-from tests.loop.conftest import Run
-
-SMALL = {
-    "first_traffic.episodes": 700,
-    "build.train_scenarios": 350,
-    "build.min_rows": 50,
-    "training.pretrain.steps": 40,
-    "training.sft.steps": 50,
-    "training.reward.steps": 60,
-    "training.rft.steps": 20,
-    "rollouts.episodes": 160,
-    "rollouts.samples": 1,
-    "evaluation.scenarios": 50,
-}
-LENIENT = {
-    "gate.min_success": 0,
-    "gate.min_tool_call_success": 0,
-    "gate.max_policy_violation": 1,
-    "gate.min_level_success.L1": 0,
-    "gate.min_level_success.L2": 0,
-    "gate.min_level_success.L3": 0,
-}
-
-
-def overrides(*tables: dict[str, float]) -> list[str]:
-    return [part for table in tables for key, value in table.items() for part in ("--set", f"{key}={value}")]
+from agent_factory.core.tracelog import TraceLog
+from agent_factory.environment.first_traffic import make_traffic
+from agent_factory.environment.scenario import draw_scenarios
+from tests.loop.conftest import LENIENT, SMALL, Run, overrides
 
 
 @pytest.fixture(scope="module")
@@ -67,9 +50,7 @@ def test_a_round_ends_with_a_deployed_agent_and_its_conversation_as_data(
     stages = [manifest.stage for manifest in store.find(ModelManifest)]
     assert stages == ["base", "sft", "reward", "policy"]
     today = datetime.now(UTC).date().isoformat()
-    returned = list(
-        open_artifacts(home.artifacts_url).read_traces(f"projects/default/days/{today}/clean_events.parquet")
-    )
+    returned = list(open_artifacts(home.artifacts_url).read_traces(day_path(home.project, today, "clean_events")))
     assert {trace.source for trace in returned} == {"production"}
     assert {trace.model for trace in returned} == {serving.model}
     told = first_round.stdout + first_round.stderr
@@ -84,9 +65,7 @@ def test_the_returned_conversation_holds_no_personal_data_of_the_customer(
     today = datetime.now(UTC).date().isoformat()
     body = "".join(
         trace.model_dump_json(exclude={"system", "tools"})
-        for trace in open_artifacts(home.artifacts_url).read_traces(
-            f"projects/default/days/{today}/clean_events.parquet"
-        )
+        for trace in open_artifacts(home.artifacts_url).read_traces(day_path(home.project, today, "clean_events"))
     )
     assert "<EMAIL_1>" in body
     assert not re.search("anna|berg|example.com", body, re.IGNORECASE)
@@ -98,3 +77,57 @@ def test_a_second_round_makes_nothing_twice(factory: Run, store: Store) -> None:
     assert again.returncode == 0, again.stdout[-4000:] + again.stderr[-2000:]
     assert [manifest.id for manifest in store.find(ModelManifest)] == before
     assert len(store.find(Deployment, state="serving")) == 1
+
+
+def test_a_spoiled_build_fails_releases_nothing_and_cannot_be_forced(
+    factory: Run, store: Store, environ: dict[str, str]
+) -> None:
+    (serving,) = store.find(Deployment, state="serving")
+    day = (datetime.now(UTC) - timedelta(days=20)).date()
+    TraceLog(store).add(spoil(day.isoformat()))
+    up = factory("platform", "up")
+    assert up.returncode == 0, up.stdout + up.stderr
+    placed = factory(
+        *("build", "order", "support_desk", "--first-day", str(day), "--last-day", str(day), "--json"),
+        *overrides(SMALL),
+    )
+    assert placed.returncode == 0, placed.stdout + placed.stderr
+    build = json.loads(placed.stdout)["build"]
+    followed = factory("build", "follow", build)
+    assert followed.returncode == 3, followed.stdout[-6000:] + followed.stderr[-3000:]
+    (report,) = store.find(EvalReport, build=build)
+    assert report.verdict == "FAIL"
+
+    refused = factory("models", "promote", build)
+    assert refused.returncode == 2
+    assert "did not pass its gate" in refused.stderr
+    pressed = ("asset", "materialize", "-m", "factory_assets.definitions", "--select", 'key:"runtime/release"')
+    forced = subprocess.run(
+        [sys.executable, "-m", "dagster", *pressed, "--partition", build],
+        env=environ,
+        cwd=CHECKOUT,
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+    assert forced.returncode != 0, forced.stdout + forced.stderr
+    assert "FAIL" in forced.stdout + forced.stderr
+    assert store.find(Release, build=build) == []
+    assert store.find(Deployment, state="serving") == [serving]
+
+
+def spoil(day: str) -> list[Trace]:
+    """The predecessor's traffic in which the answers of all solved dialogues are shuffled among them."""
+    recipe = load_recipe("support_desk")
+    traces = make_traffic(recipe, draw_scenarios(recipe, "train", 700, 5), [day], 5, "default")
+    solved = [trace for trace in traces if trace.outcome and trace.outcome.success]
+    answers = [trace.steps[-1].action for trace in solved]
+    random.Random(5).shuffle(answers)
+    given = {trace.id: answer for trace, answer in zip(solved, answers, strict=True)}
+    return [_answer(trace, given.get(trace.id), number) for number, trace in enumerate(traces)]
+
+
+def _answer(trace: Trace, answer: Message | None, number: int) -> Trace:
+    last = trace.steps[-1] if answer is None else trace.steps[-1].model_copy(update={"action": answer})
+    return trace.model_copy(update={"id": f"spoiled-{number}", "steps": (*trace.steps[:-1], last)})
