@@ -1,6 +1,7 @@
 """``tell_on_failure``: a run that failed is told where people look: the log, and the build's order.
 
-A run that Dagster tries again (its process was killed) is not told yet.
+A run that Dagster tries again (its process was killed) is not told yet. A promotion that is to be
+attempted again gives its order the reason, and fails it only with the last attempt.
 """
 
 import dagster as dg
@@ -11,10 +12,10 @@ from agent_factory.core.order import move_order
 from agent_factory.core.store import Store
 from factory_assets import keys
 from resources.store import StoreResource
-from sensors.state import ORDER_TAG
+from sensors.promotion import is_last_attempt
+from sensors.state import ATTEMPT_TAG, ORDER_TAG, WILL_RETRY_TAG
 
 _PARTITION_TAG = "dagster/partition"
-_WILL_RETRY_TAG = "dagster/will_retry"
 _ASIDE = {keys.AGENT_COST, keys.USAGE}
 
 
@@ -26,16 +27,23 @@ _ASIDE = {keys.AGENT_COST, keys.USAGE}
 )
 def tell_on_failure(context: dg.RunFailureSensorContext, store: StoreResource) -> None:
     run = context.dagster_run
-    if run.tags.get(_WILL_RETRY_TAG) == "true":
+    if run.tags.get(WILL_RETRY_TAG) == "true":
         return
     partition = run.tags.get(_PARTITION_TAG)
     records = store.open()
-    reason = describe_failure(context, records, partition)
+    reason = _tell_attempt(run) + describe_failure(context, records, partition)
     context.log.error(f"run {run.run_id} of {partition!r} failed: {reason}")
     if run.asset_selection and set(run.asset_selection) <= _ASIDE:
         return
     for order in _orders_of(records, partition, run.tags.get(ORDER_TAG)):
-        move_order(records, order, "failed", reason)
+        move_order(records, order, "failed" if is_last_attempt(run) else order.state, reason)
+
+
+def _tell_attempt(run: dg.DagsterRun) -> str:
+    if ATTEMPT_TAG not in run.tags:
+        return ""
+    what_next = "the last one" if is_last_attempt(run) else "it is made again"
+    return f"attempt {run.tags[ATTEMPT_TAG]} to promote failed, {what_next}: "
 
 
 def describe_failure(context: dg.RunFailureSensorContext, store: Store, build: str | None) -> str:

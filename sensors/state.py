@@ -9,6 +9,10 @@ from dagster._core.storage.asset_check_execution_record import AssetCheckExecuti
 
 ORDER_TAG = "agent-factory/order"
 PART_TAG = "agent-factory/part"
+ATTEMPT_TAG = "agent-factory/attempt"
+"""Run tag of a promotion: the number of the attempt, from 1."""
+WILL_RETRY_TAG = "dagster/will_retry"
+"""Run tag of Dagster's own: a run that was killed is tried again."""
 
 
 def newest(instance: DagsterInstance, key: AssetKey, partition: str) -> int | None:

@@ -13,7 +13,7 @@ from sqlalchemy import Connection, select
 from agent_factory.contracts.build import BuildSpec
 from agent_factory.contracts.evaluation import EvalReport
 from agent_factory.contracts.model import ModelManifest
-from agent_factory.contracts.release import Deployment, Release
+from agent_factory.contracts.release import Agent, Deployment, Release
 from agent_factory.contracts.session import SessionMemory
 from agent_factory.core import clock, table
 from agent_factory.core.artifact import Artifacts, open_artifacts
@@ -35,8 +35,9 @@ def openapi_path(release: str) -> str:
 
 
 def release_build(store: Store, recipe: Recipe, build_id: str, artifacts: Artifacts | None = None) -> Release:
-    """Lock the build's candidate with the prompt and tools that it was evaluated with; made once.
+    """Lock the build's candidate with the prompt and tools that it was evaluated with.
 
+    Made once: asked again it is the release that stands, whatever became of the recipe since.
     Raises ConflictError where there is no report, the report does not say PASS (with its reasons),
     the candidate's files are not what was evaluated, or the recipe was changed since the order.
     """
@@ -47,12 +48,10 @@ def release_build(store: Store, recipe: Recipe, build_id: str, artifacts: Artifa
     report = require_pass(store, build_id)
     model = store.get(ModelManifest, report.candidate)
     _verify_model(artifacts, report, model)
-    if recipe.name != build.recipe or recipe.digest != build.recipe_digest:
-        raise ConflictError(
-            f"recipe {recipe.name!r} was changed since build {build_id!r} was ordered "
-            f"(digest {recipe.digest[:12]}, ordered with {build.recipe!r} at {build.recipe_digest[:12]}): "
-            "its prompt and tools are not the evaluated ones. Order a new build."
-        )
+    known = store.peek(Release, release_id(build_id))
+    if known and (known.report, known.model_digest) == (report.id, model.digest):
+        return known
+    _require_same(recipe, build)
     release = Release(
         id=release_id(build_id),
         project=build.project,
@@ -93,11 +92,7 @@ def deploy_release(store: Store, release_id: str, agent_id: str | None = None) -
     require_pass(store, release.build)
     agent_id = agent_id or default_agent_id(release.recipe, release.project)
     agent = find_agent(store, agent_id, release.recipe, release.project)
-    if (agent.recipe, agent.project) != (release.recipe, release.project):
-        raise ConflictError(
-            f"agent {agent.id!r} serves recipe {agent.recipe!r} of project {agent.project!r}; "
-            f"release {release.id!r} is of recipe {release.recipe!r} of project {release.project!r}"
-        )
+    _require_for(agent, release)
     now = clock.now()
     deployment = Deployment(
         id=f"{release.id}-{agent.id}",
@@ -136,6 +131,23 @@ def _serving(connection: Connection, agent_id: str) -> Deployment | None:
     query = select(columns.body).where(columns.kind == Deployment.__name__, columns.state == "serving")
     found = [Deployment.model_validate_json(body) for body in connection.execute(query).scalars()]
     return next((deployment for deployment in found if deployment.agent == agent_id), None)
+
+
+def _require_same(recipe: Recipe, build: BuildSpec) -> None:
+    if recipe.name != build.recipe or recipe.digest != build.recipe_digest:
+        raise ConflictError(
+            f"recipe {recipe.name!r} was changed since build {build.id!r} was ordered "
+            f"(digest {recipe.digest[:12]}, ordered with {build.recipe!r} at {build.recipe_digest[:12]}): "
+            "its prompt and tools are not the evaluated ones. Order a new build."
+        )
+
+
+def _require_for(agent: Agent, release: Release) -> None:
+    if (agent.recipe, agent.project) != (release.recipe, release.project):
+        raise ConflictError(
+            f"agent {agent.id!r} serves recipe {agent.recipe!r} of project {agent.project!r}; "
+            f"release {release.id!r} is of recipe {release.recipe!r} of project {release.project!r}"
+        )
 
 
 def _verify_model(artifacts: Artifacts, report: EvalReport, model: ModelManifest) -> None:

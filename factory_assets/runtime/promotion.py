@@ -1,4 +1,8 @@
-"""Promotion across two factories: runtime's release and deployment, and the registry's alias."""
+"""Promotion across two factories: runtime's release and deployment, and the registry's alias.
+
+Invariant: MLflow calls a model champion only once it serves. Each step changes nothing where it was
+done before, so that a promotion that ended half-way is mended by making it again.
+"""
 
 from agent_factory.contracts.build import BuildSpec
 from agent_factory.contracts.model import ModelManifest
@@ -20,6 +24,6 @@ def deploy_and_crown(store: Store, release: Release, agent: str | None) -> Deplo
     from agent_factory.runtime.promotion import deploy_release
     from agent_factory.training.registry import move_champion
 
-    # The alias first: where MLflow cannot be reached, what served before serves on.
+    deployment = deploy_release(store, release.id, agent)
     move_champion(store.get(ModelManifest, release.model))
-    return deploy_release(store, release.id, agent)
+    return deployment

@@ -59,6 +59,14 @@ def test_a_recipe_that_was_changed_since_the_order_is_refused(plant: Any, tmp_pa
         release_build(plant.store, Recipe(copy), "b1", plant.artifacts)
 
 
+def test_a_release_that_stands_is_found_again_after_the_recipe_was_edited(plant: Any, tmp_path: Path) -> None:
+    plant.report()
+    first = release(plant)
+    copy = tmp_path / "support_desk"
+    copy.mkdir()
+    assert release_build(plant.store, Recipe(copy), "b1", plant.artifacts) == first
+
+
 def test_deploying_twice_is_deploying_once(plant: Any) -> None:
     plant.report()
     first = deploy_release(plant.store, release(plant).id)
