@@ -1,91 +1,55 @@
-"""``factory``: the verbs of the six factories for people and scripts.
+"""``factory``, the console script: it answers Ctrl-C from its first line on.
 
-Exit codes: 0 done, 1 a fault, 2 the caller's to mend, 3 a gate said FAIL, 130 stopped. Messages go
-to stderr without a traceback; ``FACTORY_DEBUG=1`` shows one for a fault.
+Invariant: nothing is imported here but what the interpreter has at hand; the commands are imported
+while a signal already ends the process with one line and exit code 130.
 """
 
 from __future__ import annotations
 
-import errno
 import os
+import signal
 import sys
-import traceback
-from collections.abc import Sequence
+from collections.abc import Generator, Sequence
+from contextlib import contextmanager
 
-import typer
-from pydantic import ValidationError
-
-from agent_factory.cli import build, compute, data, environment, evaluation, platform_command, report, runtime, training
-from agent_factory.cli.output import say
-from agent_factory.core.error import FactoryError
-from agent_factory.core.settings import get_settings
-
-app = typer.Typer(
-    name="factory",
-    help="Makes LLM agents: orders, data, environments, training, evaluation and deployment. "
-    "Commands work on the store of AGENT_FACTORY_HOME directly; `agent chat` talks to the HTTP API.",
-    no_args_is_help=True,
-    pretty_exceptions_enable=False,
-    add_completion=False,
-)
-for name, group in (
-    ("build", build.app),
-    ("data", data.app),
-    ("env", environment.app),
-    ("train", training.app),
-    ("eval", evaluation.app),
-    ("models", runtime.models),
-    ("agent", runtime.agents),
-    ("compute", compute.app),
-    ("report", report.app),
-    ("platform", platform_command.platform),
-    ("api", platform_command.api),
-):
-    app.add_typer(group, name=name)
-app.command("round")(platform_command.run_round)
+STOPPED = 130
+_LINE = "factory: stopped; run the same command again to go on\n"
 
 
 def run(arguments: Sequence[str]) -> int:
     """Run one command; returns the exit code."""
-    command = typer.main.get_command(app)
     try:
-        found = command.main(args=list(arguments), prog_name="factory", standalone_mode=False)
-        code = found if isinstance(found, int) else 0
-    except FactoryError as error:
-        say(f"factory: {error}")
-        return error.exit_code
-    except ValidationError as error:
-        told = "; ".join(f"{'.'.join(map(str, item['loc'])) or error.title}: {item['msg']}" for item in error.errors())
-        say(f"factory: {told}")
-        return 2
-    except typer.TyperException as error:
-        say(f"factory: {error.format_message()}. `factory --help` lists the commands.")
-        return error.exit_code
-    except (typer.Abort, KeyboardInterrupt):
-        code = 130
-    except BrokenPipeError:
-        return 0
-    except Exception as error:
-        return _tell_fault(error)
-    if code == 130:
-        say("factory: stopped; run the same command again to go on")
-    return code
-
-
-def _tell_fault(error: Exception) -> int:
-    if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES):
-        where = error.filename or get_settings().home
-        say(f"factory: {str(where)!r} cannot be written: {error.strerror}. Make room, or set AGENT_FACTORY_HOME")
-        return 1
-    if os.environ.get("FACTORY_DEBUG"):
-        traceback.print_exception(error)
-    say(f"factory: a fault of the factory itself: {type(error).__name__}: {error}. FACTORY_DEBUG=1 shows where.")
-    return 1
+        with _leaving_at_once():
+            from agent_factory.cli.command import run_command
+        return run_command(arguments)
+    except KeyboardInterrupt:
+        sys.stderr.write(_LINE)
+        sys.stderr.flush()
+        return STOPPED
 
 
 def main() -> None:
     """The console script."""
     sys.exit(run(sys.argv[1:]))
+
+
+@contextmanager
+def _leaving_at_once() -> Generator[None]:
+    """While modules are imported nothing is begun that must be ended, and an exception may be lost in one of them."""
+    usual = signal.getsignal(signal.SIGINT)
+    if usual is not signal.default_int_handler:  # ignored by who started it, or another's to answer
+        yield
+        return
+    signal.signal(signal.SIGINT, _leave)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, usual)
+
+
+def _leave(_number: int, _frame: object) -> None:
+    os.write(2, _LINE.encode())
+    os._exit(STOPPED)
 
 
 if __name__ == "__main__":

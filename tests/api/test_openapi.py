@@ -49,7 +49,7 @@ def test_every_endpoint_is_listed_with_its_models(client: TestClient, endpoint: 
             assert answer["content"]["application/json"]["schema"]["$ref"].endswith("/ErrorBody"), (endpoint, code)
 
 
-@pytest.mark.parametrize("module", ["agent_factory.api.app", "agent_factory.cli.main"])
+@pytest.mark.parametrize("module", ["agent_factory.api.app", "agent_factory.cli.command"])
 def test_loading_leaves_heavy_libraries_out(module: str) -> None:
     heavy = "{'torch', 'trl', 'transformers', 'playwright', 'mlflow', 'dagster', 'great_expectations'}"
     code = f"import sys, {module}; found = {heavy} & set(sys.modules); sys.exit(str(found) if found else 0)"
