@@ -35,7 +35,7 @@ from sensors.window import explain_window
 def accept_build_orders(context: dg.SensorEvaluationContext, store: StoreResource) -> dg.SensorResult:
     records = store.open()
     expected: dict[str, dict[str, int]] = json.loads(context.cursor or "{}")
-    settle(context.instance, records)
+    settle(context.instance, records, store.project)
     waiting = records.find(Order, project=store.project, state="waiting")
     plans = [_look_at(context, records, order, expected) for order in waiting]
     kept = {order.id: expected[order.id] for order in waiting if order.id in expected}

@@ -11,9 +11,9 @@ from agent_factory.core.store import Store
 from sensors.state import runs_of
 
 
-def settle(instance: DagsterInstance, store: Store) -> None:
-    """Close the accepted orders whose work has ended. Orders without a build are the API's own."""
-    for order in store.find(Order, state="accepted"):
+def settle(instance: DagsterInstance, store: Store, project: str) -> None:
+    """Close the project's accepted orders whose work has ended. Orders without a build are the API's own."""
+    for order in store.find(Order, project=project, state="accepted"):
         if order.build is None:
             continue
         if order.kind == "build":
