@@ -81,6 +81,7 @@ class Trace(Record):
     """One episode.
 
     ``id`` is the idempotency key within the project: the same id with the same content is the same trace.
+    A trace of a session (``session_id``) repeats the conversation before it; data is made of the last one.
     ``closing`` is what the world said after the last action (a tool's result that nobody read).
     ``failure`` names what ended the episode early (time-out, engine fault, step limit), else None.
     ``day`` (YYYY-MM-DD, UTC) is the partition that it belongs to, from ``started_at``.

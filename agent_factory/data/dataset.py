@@ -20,13 +20,13 @@ from agent_factory.core.digest import digest_rows
 from agent_factory.core.error import InputError
 from agent_factory.core.recipe import load_recipe
 from agent_factory.core.store import Store
-from agent_factory.data.query import DatasetQuery, make_query, read_labelled
+from agent_factory.data.query import DatasetQuery, make_query, read_labelled, select_superseded
 from agent_factory.data.row import COLUMNS, Row, eval_rows, preference_rows, sft_rows
 from agent_factory.privacy.redactor import open_redactor
 
 __all__ = ["DatasetQuery", "build_dataset", "make_query", "read_scenario_set"]
 
-CODE_VERSION = "1"
+CODE_VERSION = "2"
 _LISTS = pa.list_(pa.string())
 _TYPES: dict[str, pa.DataType] = {"score": pa.float64(), "trace_ids": _LISTS, "subjects": _LISTS}
 
@@ -38,7 +38,7 @@ def build_dataset(
 
     Raises InputError where the query selects nothing, naming what it looked through.
     """
-    rows = _make_rows(store, artifacts, kind, query)
+    rows, told = _make_rows(store, artifacts, kind, query)
     if not rows:
         raise InputError(_nothing(kind, query))
     digest = digest_rows(rows)
@@ -63,7 +63,7 @@ def build_dataset(
         trace_count=len({trace_id for row in rows for trace_id in row["trace_ids"]}),
         query=asked,
         code_version=CODE_VERSION,
-        statistics=_measure(rows),
+        statistics={**_measure(rows), **told},
     )
     store.put(manifest)
     return manifest
@@ -75,16 +75,22 @@ def read_scenario_set(artifacts: Artifacts, scenario_set: ScenarioSet) -> list[S
     return [Scenario.model_validate_json(line) for line in lines if line.strip()]
 
 
-def _make_rows(store: Store, artifacts: Artifacts, kind: DatasetKind, query: DatasetQuery) -> list[Row]:
+def _make_rows(
+    store: Store, artifacts: Artifacts, kind: DatasetKind, query: DatasetQuery
+) -> tuple[list[Row], dict[str, Any]]:
+    """The rows, and what is to be told of how they were chosen."""
     if kind == "eval":
         if query.taskset is None:
             raise InputError("an eval dataset is made from a scenario set: name it as the query's taskset")
         scenario_set = store.get(ScenarioSet, query.taskset)
         redactor = open_redactor(load_recipe(scenario_set.recipe))
         scenarios = read_scenario_set(artifacts, scenario_set)
-        return list(eval_rows(scenarios, lambda message: redactor.redact_message(message, redactor.open_session())))
-    traces = read_labelled(store, artifacts, query)
-    return list(preference_rows(traces, query) if kind == "preference" else sft_rows(traces, query))
+        rows = eval_rows(scenarios, lambda message: redactor.redact_message(message, redactor.open_session()))
+        return list(rows), {}
+    superseded = select_superseded(artifacts, query)
+    traces = read_labelled(store, artifacts, query, superseded)
+    rows = preference_rows(traces, query) if kind == "preference" else sft_rows(traces, query)
+    return list(rows), {"superseded_traces": len(superseded)}
 
 
 def _nothing(kind: DatasetKind, query: DatasetQuery) -> str:

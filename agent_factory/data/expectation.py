@@ -16,7 +16,19 @@ from agent_factory.contracts.trace import Source
 # Its package re-exports what it does not declare as its own.
 gx: Any = great_expectations
 
-COLUMNS = ["id", "project", "day", "source", "scenario_id", "success", "steps", "body"]
+COLUMNS = [
+    "id",
+    "project",
+    "day",
+    "source",
+    "recipe",
+    "scenario_id",
+    "session_id",
+    "started_at",
+    "success",
+    "steps",
+    "body",
+]
 
 
 def expect_events(events: DataFrame, project: str, day: str) -> list[dict[str, Any]]:
@@ -33,7 +45,7 @@ def expect_events(events: DataFrame, project: str, day: str) -> list[dict[str, A
 
 
 def _suite(project: str, day: str) -> list[Any]:
-    never_null = ("id", "project", "day", "source", "steps", "body")
+    never_null = ("id", "project", "day", "source", "started_at", "steps", "body")
     return [
         gx.expectations.ExpectTableColumnsToMatchSet(column_set=COLUMNS, exact_match=True),
         *(gx.expectations.ExpectColumnValuesToNotBeNull(column=column) for column in never_null),

@@ -14,6 +14,7 @@ from agent_factory.contracts.trace import Source, Trace
 from agent_factory.core.artifact import Artifacts
 from agent_factory.core.day import day_path
 from agent_factory.core.error import InputError, NotFoundError
+from agent_factory.core.session import find_superseded
 from agent_factory.core.store import Store
 from agent_factory.core.tracelog import TraceLog
 from agent_factory.data.label import read_labels
@@ -23,8 +24,8 @@ class DatasetQuery(Part):
     """What a dataset is asked for. The same query over the same files gives the same rows.
 
     ``min_score`` is the label from which a trace is worth imitating, and from which it counts as the
-    better one of a pair. ``recipe`` None takes traces of all recipes and of none. ``taskset`` is the
-    scenario set of an eval dataset.
+    better one of a pair. ``recipe`` None takes traces of all recipes and of none. Of a session the last
+    trace within the days is taken. ``taskset`` is the scenario set of an eval dataset.
     """
 
     days: tuple[str, ...] = ()
@@ -56,8 +57,17 @@ def make_query(spec: BuildSpec, kind: DatasetKind) -> DatasetQuery:
     return DatasetQuery.model_validate({**base.model_dump(), **chosen})
 
 
-def read_labelled(store: Store, artifacts: Artifacts, query: DatasetQuery) -> Iterator[Labelled]:
-    """The traces that a query asks for, in the order of days and ids.
+def select_superseded(artifacts: Artifacts, query: DatasetQuery) -> frozenset[str]:
+    """Ids of what a query would ask for, were it not repeated by a later trace of its session."""
+    paths = (day_path(query.project, day, "clean_events") for day in sorted(set(query.days)))
+    there = [path for path in paths if artifacts.exists(path)]
+    return find_superseded(artifacts, there, recipe=query.recipe, sources=query.sources)
+
+
+def read_labelled(
+    store: Store, artifacts: Artifacts, query: DatasetQuery, superseded: frozenset[str]
+) -> Iterator[Labelled]:
+    """The traces that a query asks for, in the order of days and ids, without the ``superseded``.
 
     A day without traces has no files and gives none; NotFoundError where a day has traces that were
     not cleaned and labelled.
@@ -77,7 +87,7 @@ def read_labelled(store: Store, artifacts: Artifacts, query: DatasetQuery) -> It
             label = labels.get(trace.id)
             if label is None:
                 raise NotFoundError(f"trace {trace.id!r} of {day} has no label: materialize data/labels for that day")
-            if _matches(trace, query):
+            if trace.id not in superseded and _matches(trace, query):
                 yield Labelled(trace, float(str(label["score"])), label)
 
 

@@ -19,6 +19,7 @@ from agent_factory.core.artifact import Artifacts
 from agent_factory.core.day import day_path
 from agent_factory.core.digest import digest_bytes
 from agent_factory.core.error import InputError, NotFoundError
+from agent_factory.core.session import find_superseded
 from agent_factory.core.store import Store
 
 
@@ -52,11 +53,13 @@ def find_clean_days(artifacts: Artifacts, build: BuildSpec) -> list[Source]:
 
 
 def read_clean_dialogues(artifacts: Artifacts, build: BuildSpec, days: Sequence[Source]) -> list[Dialogue]:
-    """All conversations of the build's recipe and project in those days, good and bad."""
+    """All conversations of the build's recipe and project in those days, good and bad; of a session the last."""
     told: list[Dialogue] = []
+    superseded = find_superseded(artifacts, [day.path for day in days], recipe=build.recipe)
     for day in days:
         for trace in artifacts.read_traces(day.path):
-            if trace.project == build.project and trace.recipe == build.recipe and trace.messages():
+            own = trace.project == build.project and trace.recipe == build.recipe
+            if own and trace.id not in superseded and trace.messages():
                 told.append(Dialogue(trace.system, trace.messages(), trace.tools))
     if not told:
         raise InputError(

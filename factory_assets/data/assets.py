@@ -42,7 +42,7 @@ def describe_dataset(manifest: "DatasetManifest") -> dg.MaterializeResult:
     keys.EVENTS,
     deps=[keys.TRACES],
     kinds={"parquet"},
-    code_version="1",
+    code_version="2",
     automation_condition=ALONE,
     description="The day's traces as they came in, personal data included; read by clean_events only.",
 )
@@ -60,7 +60,7 @@ def events(
     keys.CLEAN_EVENTS,
     deps=[keys.EVENTS],
     kinds={"parquet", "presidio"},
-    code_version="1",
+    code_version="2",
     automation_condition=WITH_INPUT,
     description="The day's traces with personal data replaced by placeholders; everything downstream reads these.",
 )
@@ -77,7 +77,7 @@ def clean_events(
     keys.LABELS,
     deps=[keys.CLEAN_EVENTS],
     kinds={"parquet"},
-    code_version="1",
+    code_version="2",
     automation_condition=WITH_INPUT,
     description="A score for each of the day's traces: by outcome, by rule, and by the people who labelled it.",
 )
@@ -95,7 +95,7 @@ def labels(
     keys.SFT_DATASET,
     deps=[from_days(keys.CLEAN_EVENTS), from_days(keys.LABELS)],
     kinds={"parquet"},
-    code_version="1",
+    code_version="2",
     description="Curated conversations to imitate: the well-labelled traces of the build's window.",
 )
 def sft_dataset(
@@ -108,7 +108,7 @@ def sft_dataset(
     keys.PREFERENCE_DATASET,
     deps=[from_days(keys.CLEAN_EVENTS), from_days(keys.LABELS)],
     kinds={"parquet"},
-    code_version="1",
+    code_version="2",
     description="Pairs of a better and a worse conversation of the same task, for the reward model.",
 )
 def preference_dataset(

@@ -39,7 +39,7 @@ def _train(
     keys.BASE_MODEL,
     deps=[from_days(keys.CLEAN_EVENTS)],
     kinds={"pytorch", "huggingface"},
-    code_version="1",
+    code_version="2",
     pool=_POOL,
     description="M0: tokenizer and language model from all clean traces of the window, good and bad.",
 )

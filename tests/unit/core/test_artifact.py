@@ -48,6 +48,7 @@ def test_traces_stream_in_batches_and_none_is_a_file_too(artifacts: Artifacts) -
     assert list(artifacts.read_traces("t.parquet", batch=2)) == traces
     row = artifacts.read_table("t.parquet").to_pylist()[0]
     assert (row["day"], row["steps"], row["success"]) == ("2026-11-20", 1, None)
+    assert (row["recipe"], row["session_id"], row["started_at"]) == (None, None, WHEN)
     artifacts.write_traces("none.parquet", [])
     assert list(artifacts.read_traces("none.parquet")) == []
 

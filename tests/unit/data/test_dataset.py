@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 
-from agent_factory.contracts import DatasetManifest, Outcome, Trace
+from agent_factory.contracts import DatasetManifest, Message, Outcome, Step, Trace
 from agent_factory.core.artifact import Artifacts
 from agent_factory.core.error import InputError, NotFoundError
 from agent_factory.core.store import Store
@@ -130,6 +131,89 @@ def test_a_day_of_two_projects_is_two_days(
         assert [row["trace_ids"] for row in rows] == [[name] for name in ids]
         assert ("theirs" in rows[0]["messages"]) is (project == "shop")
         assert manifest.project == project
+
+
+def _turn(trace: Make, session: str, number: int, said: str, **fields: Any) -> Trace:
+    """A turn of a session: what was said before, and one message and answer more."""
+    whole = trace(f"{session}-{number}", said, session_id=session, **fields)
+    before = [
+        Step(
+            index=index,
+            observation=(Message(role="user", content=f"{said} {index}"),),
+            action=Message(role="assistant", content=f"Yes to {index}."),
+        )
+        for index in range(number - 1)
+    ]
+    later = [step.model_copy(update={"index": step.index + len(before)}) for step in whole.steps]
+    return whole.model_copy(update={"steps": (*before, *later)})
+
+
+def _at(hour: str) -> dict[str, str]:
+    return {"started_at": hour, "created_at": hour}
+
+
+def test_a_session_is_taken_once_by_its_last_turn(
+    store: Store, artifacts: Artifacts, trace: Make, take_day: Callable[..., None]
+) -> None:
+    take_day(
+        _turn(trace, "s1", 10, "ten", **_at("2026-11-20T12:00:00Z")),  # its id is below that of the ninth
+        _turn(trace, "s1", 9, "ten", **_at("2026-11-20T11:00:00Z")),
+        _turn(trace, "s1", 1, "ten", **_at("2026-11-20T10:00:00Z")),
+        _turn(trace, "s2", 9, "two"),  # both told of when the session began
+        _turn(trace, "s2", 10, "two", success=False),
+        trace("alone", answer="alone"),
+    )
+    manifest = build_dataset(store, artifacts, "sft", QUERY.model_copy(update={"min_score": 0.0}))
+    rows = artifacts.read_table(manifest.path).to_pylist()
+    assert [row["trace_ids"] for row in rows] == [["alone"], ["s1-10"], ["s2-10"]]
+    assert manifest.statistics["superseded_traces"] == 3
+    good = build_dataset(store, artifacts, "sft", QUERY)
+    assert [row["trace_ids"] for row in artifacts.read_table(good.path).to_pylist()] == [["alone"], ["s1-10"]]
+
+
+def test_a_session_that_crosses_midnight_is_told_by_its_last_turn_in_the_window(
+    store: Store, artifacts: Artifacts, trace: Make, take_day: Callable[..., None]
+) -> None:
+    take_day(
+        _turn(trace, "s1", 1, "a", **_at("2026-11-19T23:50:00Z")),
+        trace("x", **_at("2026-11-19T12:00:00Z")),
+        day="2026-11-19",
+    )
+    take_day(_turn(trace, "s1", 2, "a", **_at("2026-11-20T00:10:00Z")))
+    take_day(_turn(trace, "s1", 3, "theirs", project="shop", **_at("2026-11-20T00:20:00Z")), project="shop")
+    for days, ids, superseded in (
+        (("2026-11-19",), [["s1-1"], ["x"]], 0),
+        (("2026-11-20", "2026-11-19"), [["x"], ["s1-2"]], 1),
+        ((DAY,), [["s1-2"]], 0),
+    ):
+        manifest = build_dataset(store, artifacts, "sft", QUERY.model_copy(update={"days": days}))
+        assert [row["trace_ids"] for row in artifacts.read_table(manifest.path).to_pylist()] == ids
+        assert manifest.statistics["superseded_traces"] == superseded
+
+
+def test_an_earlier_turn_is_no_worse_partner_of_its_own_session(
+    store: Store, artifacts: Artifacts, trace: Make, take_day: Callable[..., None]
+) -> None:
+    take_day(
+        _turn(trace, "s1", 1, "a", scenario_id="s", success=False, **_at("2026-11-20T10:00:00Z")),
+        _turn(trace, "s1", 2, "a", scenario_id="s", **_at("2026-11-20T11:00:00Z")),
+        trace("other", "b", scenario_id="s", success=False),
+    )
+    manifest = build_dataset(store, artifacts, "preference", QUERY)
+    assert [row["trace_ids"] for row in artifacts.read_table(manifest.path).to_pylist()] == [["s1-2", "other"]]
+
+
+def test_what_was_not_asked_for_supersedes_nothing(
+    store: Store, artifacts: Artifacts, trace: Make, take_day: Callable[..., None]
+) -> None:
+    take_day(
+        _turn(trace, "s1", 1, "a", **_at("2026-11-20T10:00:00Z")),
+        _turn(trace, "s1", 2, "a", recipe="gone", **_at("2026-11-20T11:00:00Z")),
+        _turn(trace, "s1", 3, "a", source="evaluation", **_at("2026-11-20T12:00:00Z")),
+    )
+    manifest = build_dataset(store, artifacts, "sft", QUERY)
+    assert [row["trace_ids"] for row in artifacts.read_table(manifest.path).to_pylist()] == [["s1-1"]]
+    assert manifest.statistics["superseded_traces"] == 0
 
 
 def test_days_without_traces_give_none(

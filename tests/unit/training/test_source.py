@@ -1,4 +1,5 @@
 import json
+from datetime import timedelta
 
 from agent_factory.training.source import read_clean_dialogues, read_dialogue
 
@@ -39,3 +40,16 @@ def test_other_recipes_and_projects_are_not_read(artifacts, build):
     days = find_clean_days(artifacts, build)
     assert len(days) == 2
     assert len(read_clean_dialogues(artifacts, build, days)) == 41
+
+
+def test_a_session_is_read_once(artifacts, build):
+    from agent_factory.training.source import find_clean_days
+
+    first, *others = artifacts.read_traces("projects/default/days/2026-11-20/clean_events.parquet")
+    turns = [
+        first.model_copy(update={"id": f"s-{n}", "session_id": "s", "started_at": first.started_at + timedelta(days=n)})
+        for n in (0, 1)
+    ]
+    artifacts.write_traces("projects/default/days/2026-11-20/clean_events.parquet", [turns[0], *others])
+    artifacts.write_traces("projects/default/days/2026-11-21/clean_events.parquet", [turns[1]])
+    assert len(read_clean_dialogues(artifacts, build, find_clean_days(artifacts, build))) == len(others) + 1
