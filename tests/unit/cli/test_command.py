@@ -10,6 +10,7 @@ from agent_factory.cli.desk import open_desk, read_overrides
 from agent_factory.cli.main import run
 from agent_factory.contracts import BuildSpec, Message, Order, RewardConfig, Step, Trace
 from agent_factory.core.error import InputError
+from agent_factory.core.settings import get_settings
 from agent_factory.core.tracelog import TraceLog
 
 Factory = Callable[..., Any]
@@ -63,6 +64,12 @@ def test_a_users_mistake_is_told_without_a_traceback(factory: Factory, arguments
     message = factory(*arguments, code=2)
     assert told in message
     assert "Traceback" not in message
+
+
+def test_a_project_that_is_no_name_is_told(factory: Factory, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AGENT_FACTORY_PROJECT", "../shop")
+    get_settings.cache_clear()
+    assert "project: Value error, '../shop' is not a name" in factory("build", "list", code=2)
 
 
 def test_an_unknown_command_names_the_help(factory: Factory) -> None:
