@@ -32,3 +32,6 @@ DAY_CHECKS = (AssetCheckKey(EVENTS, "schema"), AssetCheckKey(CLEAN_EVENTS, "no_p
 """The blocking checks that a day must have passed before a build reads it."""
 
 GATE = AssetCheckKey(REPORT, "gate")
+
+ASIDE = frozenset({AGENT_COST, USAGE})
+"""What is told beside a build: whether it failed says nothing of the build's order."""

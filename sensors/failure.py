@@ -1,7 +1,8 @@
 """``tell_on_failure``: a run that failed is told where people look: the log, and the build's order.
 
-A run that Dagster tries again (its process was killed) is not told yet. A promotion that is to be
-attempted again gives its order the reason, and fails it only with the last attempt.
+A run that Dagster tries again (its process was killed), or that a newer run has taken up, fails no
+order. A promotion that is to be attempted again gives its order the reason, and fails it only with the
+last attempt.
 """
 
 import dagster as dg
@@ -13,10 +14,7 @@ from agent_factory.core.store import Store
 from factory_assets import keys
 from resources.store import StoreResource
 from sensors.promotion import is_last_attempt
-from sensors.state import ATTEMPT_TAG, ORDER_TAG, WILL_RETRY_TAG
-
-_PARTITION_TAG = "dagster/partition"
-_ASIDE = {keys.AGENT_COST, keys.USAGE}
+from sensors.state import ATTEMPT_TAG, ORDER_TAG, PARTITION_TAG, WILL_RETRY_TAG, find_broken
 
 
 @dg.run_failure_sensor(
@@ -29,11 +27,13 @@ def tell_on_failure(context: dg.RunFailureSensorContext, store: StoreResource) -
     run = context.dagster_run
     if run.tags.get(WILL_RETRY_TAG) == "true":
         return
-    partition = run.tags.get(_PARTITION_TAG)
+    partition = run.tags.get(PARTITION_TAG)
     records = store.open()
     reason = _tell_attempt(run) + describe_failure(context, records, partition)
     context.log.error(f"run {run.run_id} of {partition!r} failed: {reason}")
-    if run.asset_selection and set(run.asset_selection) <= _ASIDE:
+    if run.asset_selection and set(run.asset_selection) <= keys.ASIDE:
+        return
+    if _is_taken_up(context, run, partition):
         return
     for order in _orders_of(records, partition, run.tags.get(ORDER_TAG)):
         move_order(records, order, "failed" if is_last_attempt(run) else order.state, reason)
@@ -65,8 +65,17 @@ def _innermost(event: dg.DagsterEvent) -> str:
     return f"{event.step_key}: {error.message.strip() if error else 'no message'}"
 
 
+def _is_taken_up(context: dg.RunFailureSensorContext, run: dg.DagsterRun, partition: str | None) -> bool:
+    runs = context.instance.get_runs(dg.RunsFilter(tags={PARTITION_TAG: partition})) if partition else []
+    return run.run_id in {one.run_id for one in runs} - {one.run_id for one in find_broken(runs)}
+
+
 def _orders_of(store: Store, build: str | None, order: str | None) -> list[Order]:
+    """The order that the run was started for, or where that is a build, or none, those of the build."""
     if build is None:
         return []
     found = store.find(Order, build=build, state="accepted") + store.find(Order, build=build, state="waiting")
-    return [one for one in found if one.kind == "build" or one.id == order]
+    named = None if order is None else store.peek(Order, order)
+    if named is not None and named.kind != "build":
+        return [one for one in found if one.id == named.id]
+    return [one for one in found if one.kind == "build"]

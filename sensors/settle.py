@@ -1,42 +1,77 @@
-"""How accepted orders end: done, or failed with the reason."""
+"""How accepted orders end: done, or failed with the reason; and how one that failed is taken up again.
 
+Invariant: an order's state follows the newest runs of what it asked for, whoever started them: one
+that failed is accepted again once a newer run has taken up whatever had failed.
+"""
+
+import dagster as dg
 from dagster import DagsterInstance, DagsterRunStatus
 
-from agent_factory.contracts.build import Order
+from agent_factory.contracts.build import Order, OrderState
 from agent_factory.contracts.dataset import DatasetManifest
 from agent_factory.contracts.evaluation import EvalReport
 from agent_factory.contracts.release import Deployment, Release
 from agent_factory.core.order import move_order
 from agent_factory.core.store import Store
-from sensors.state import runs_of
+from factory_assets import keys
+from sensors.state import PART_TAG, PARTITION_TAG, find_broken, runs_of
+
+_NEWEST = 25
 
 
 def settle(instance: DagsterInstance, store: Store, project: str) -> None:
-    """Close the project's accepted orders whose work has ended. Orders without a build are the API's own."""
+    """Bring the project's orders to where their work is. Orders without a build are the API's own."""
+    _reopen(instance, store, project)
     for order in store.find(Order, project=project, state="accepted"):
-        if order.build is None:
+        ended = None if order.build is None else _find_end(instance, store, order)
+        if ended is not None:
+            move_order(store, order, *ended)
+
+
+def _reopen(instance: DagsterInstance, store: Store, project: str) -> None:
+    """Accept again what failed and of which nothing is broken any more."""
+    failed = [order for order in store.find(Order, project=project, state="failed") if order.build is not None]
+    # What takes an order up is a new run, so that only what the newest runs are about can have changed.
+    touched = {run.tags.get(PARTITION_TAG) for run in instance.get_runs(limit=_NEWEST)} if failed else set()
+    for order in failed:
+        if order.build not in touched:
             continue
-        if order.kind == "build":
-            _settle_build(store, order)
-        else:
-            _settle_single(instance, store, order)
+        ended = _find_end(instance, store, order)
+        if ended is None and not find_broken(_runs_since(instance, order)):
+            move_order(store, order, "accepted")
+        elif ended is not None and ended[0] == "done":
+            move_order(store, order, *ended)
 
 
-def _settle_build(store: Store, order: Order) -> None:
-    releases = store.find(Release, build=order.build)
+def _runs_since(instance: DagsterInstance, order: Order) -> list[dg.DagsterRun]:
+    """The runs that the order's state depends on, newest first."""
+    if order.kind != "build":
+        return runs_of(instance, order.id)
+    wanted = dg.RunsFilter(tags={PARTITION_TAG: str(order.build)}, created_after=order.created_at)
+    return [run for run in instance.get_runs(wanted) if not set(run.asset_selection or ()) <= keys.ASIDE]
+
+
+def _find_end(instance: DagsterInstance, store: Store, order: Order) -> tuple[OrderState, str | None] | None:
+    """The state in which the order ended and what is to be said of it; None while it is at work."""
+    if order.kind == "build":
+        return _find_end_of_build(store, order)
+    newest = {run.tags[PART_TAG]: run for run in reversed(runs_of(instance, order.id))}
+    if any(run.status == DagsterRunStatus.CANCELED for run in newest.values()):
+        return "failed", f"cancelled: {', '.join(run.run_id for run in newest.values())}"
+    if newest and all(run.status == DagsterRunStatus.SUCCESS for run in newest.values()):
+        return "done", _name_result(store, order)
+    return None
+
+
+def _find_end_of_build(store: Store, order: Order) -> tuple[OrderState, str | None] | None:
+    releases = {release.id for release in store.find(Release, build=order.build)}
     for deployment in store.find(Deployment):
-        if deployment.release in {release.id for release in releases}:
-            move_order(store, order, "done", f"deployed as {deployment.id}")
-            return
+        if deployment.release in releases:
+            return "done", f"deployed as {deployment.id}"
     for report in store.find(EvalReport, build=order.build, newest_first=True, limit=1):
         if report.verdict == "FAIL":
-            move_order(store, order, "failed", f"the gate said FAIL: {'; '.join(report.reasons)}")
-
-
-def _settle_single(instance: DagsterInstance, store: Store, order: Order) -> None:
-    statuses = {run.status for run in runs_of(instance, order.id)}
-    if statuses and statuses <= {DagsterRunStatus.SUCCESS}:
-        move_order(store, order, "done", _name_result(store, order))
+            return "failed", f"the gate said FAIL: {'; '.join(report.reasons)}"
+    return None
 
 
 def _name_result(store: Store, order: Order) -> str | None:

@@ -1,14 +1,17 @@
-"""What the Dagster instance knows of a partition: what stands, and whether its checks passed on that.
+"""What the Dagster instance knows of a partition: what stands, whether its checks passed on that, what broke.
 
 Invariant: a check counts only for the materialization that it looked at; an older pass says nothing.
 """
 
+from collections.abc import Sequence
+
 import dagster as dg
-from dagster import AssetCheckKey, AssetKey, DagsterEventType, DagsterInstance
+from dagster import AssetCheckKey, AssetKey, DagsterEventType, DagsterInstance, DagsterRunStatus
 from dagster._core.storage.asset_check_execution_record import AssetCheckExecutionRecordStatus
 
 ORDER_TAG = "agent-factory/order"
 PART_TAG = "agent-factory/part"
+PARTITION_TAG = "dagster/partition"
 ATTEMPT_TAG = "agent-factory/attempt"
 """Run tag of a promotion: the number of the attempt, from 1."""
 WILL_RETRY_TAG = "dagster/will_retry"
@@ -48,3 +51,22 @@ def explain_check(instance: DagsterInstance, key: AssetCheckKey, partition: str)
 def runs_of(instance: DagsterInstance, order: str) -> list[dg.DagsterRun]:
     """The runs that were started for an order, newest first."""
     return list(instance.get_runs(dg.RunsFilter(tags={ORDER_TAG: order})))
+
+
+def find_broken(runs: Sequence[dg.DagsterRun]) -> list[dg.DagsterRun]:
+    """Of the runs, newest first, those that failed or were cancelled and that no newer ones have taken up.
+
+    A run is taken up where it was executed again, or where newer runs make all of its assets.
+    """
+    broken: list[dg.DagsterRun] = []
+    taken_up: set[AssetKey] = set()
+    executed_again: set[str] = set()
+    for run in runs:
+        ended = run.status in (DagsterRunStatus.FAILURE, DagsterRunStatus.CANCELED)
+        first, assets = run.root_run_id or run.run_id, set(run.asset_selection or ())
+        mended = first in executed_again or (assets and assets <= taken_up)
+        if ended and run.tags.get(WILL_RETRY_TAG) != "true" and not mended:
+            broken.append(run)
+        taken_up |= assets
+        executed_again.add(first)
+    return broken
