@@ -16,7 +16,7 @@ from agent_factory.core.error import InputError
 FIRST_DAY = date(2024, 1, 1)
 """Where the DAY axis begins."""
 
-DayFileName = Literal["events", "clean_events", "decisions", "labels"]
+DayFileName = Literal["events", "clean_events", "decisions", "signatures", "clusters", "labels"]
 
 
 def require_instant(moment: datetime) -> None:
