@@ -126,10 +126,15 @@ class Trace(Record):
 
 
 class Feedback(Record):
-    """A label given to a trace by a person, a rule or a model: a score from 0 to 1 and a reason."""
+    """A label given to a trace by a person, a rule or a model: a score from 0 to 1, tags and a reason.
+
+    One that is ``withdrawn`` counts no longer.
+    """
 
     trace_id: Name
     labeler: str = Field(min_length=1)
     kind: Literal["person", "rule", "model", "outcome"]
     score: Share
     comment: str | None = None
+    tags: tuple[str, ...] = ()
+    state: Literal["given", "withdrawn"] = "given"

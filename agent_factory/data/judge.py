@@ -1,4 +1,4 @@
-"""A judge by rules, for traces whose outcome nobody knows. Its labels are named "rule".
+"""A judge by rules, for traces whose outcome nobody knows. Its labels name it as what it is: ``RULE_JUDGE``.
 
 It sees only how an episode went, not whether the answer was right: so it can call one bad, and never
 gives more than ``NOTHING_AGAINST``.
@@ -11,6 +11,8 @@ from typing import NamedTuple
 from agent_factory.contracts.trace import Trace
 
 NOTHING_AGAINST = 0.6
+RULE_JUDGE = "rule: how the episode went, version 1"
+"""The judge's name; a change of the rules below changes its version, since it is calibrated under this name."""
 
 
 class Judgement(NamedTuple):

@@ -1,13 +1,16 @@
-"""A score for each trace of a day, by whoever knows best.
+"""A score for each trace of a day, by whoever knows best, and how much a person's word on it would tell.
 
 In this order: people (the mean of their newest scores), the outcome that the trace carries, a model's
-judgement, a rule's that was sent in, and the judge by rules. Invariant: one row a clean trace.
+judgement, a rule's that was sent in, and the judge by rules. ``standing`` is "gate" for people and
+outcomes, and for a judge that is calibrated well enough; else "informing". Invariant: one row a clean
+trace.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
 
 import pyarrow as pa
 
@@ -15,10 +18,13 @@ from agent_factory.contracts.record import Json
 from agent_factory.contracts.trace import Feedback, Trace
 from agent_factory.core.artifact import Artifacts
 from agent_factory.core.day import day_path
-from agent_factory.core.digest import digest_rows
+from agent_factory.core.digest import digest_json, digest_rows
 from agent_factory.core.store import Store
 from agent_factory.data.day import DayFile
-from agent_factory.data.judge import judge_trace
+from agent_factory.data.judge import RULE_JUDGE, judge_trace
+from agent_factory.data.labelling.calibration import find_usable
+from agent_factory.data.labelling.feedback import read_feedback
+from agent_factory.data.labelling.opinion import Opinions, collect, group_of, measure
 from agent_factory.privacy.redactor import Redactor, open_redactor
 
 LABEL_SCHEMA = pa.schema(
@@ -28,20 +34,45 @@ LABEL_SCHEMA = pa.schema(
         ("labeler", pa.string()),
         ("kind", pa.string()),
         ("reason", pa.string()),
+        ("standing", pa.string()),
+        ("tags", pa.list_(pa.string())),
+        ("outcome", pa.float64()),
+        ("rule", pa.float64()),
+        ("model", pa.float64()),
+        ("person", pa.float64()),
+        ("disagreement", pa.float64()),
+        ("rarity", pa.float64()),
+        ("informativeness", pa.float64()),
+        ("group", pa.string()),
+        ("task", pa.string()),
+        ("conversation", pa.string()),
     ]
 )
+"""Beside the label: the opinions by kind of labeler, what ``informativeness`` is made of, the trace's group
+and task, and the digest of its conversation."""
+
+
+class _Desk(NamedTuple):
+    """What a label is made with: the labels given, the judges that may decide, the redactor of comments."""
+
+    given: Mapping[str, Sequence[Feedback]]
+    usable: frozenset[str]
+    redactor: Redactor
 
 
 def label_day(store: Store, artifacts: Artifacts, project: str, day: str) -> DayFile:
     """Write the ``labels`` of a project's day whose ``clean_events`` are there."""
-    given: dict[str, list[Feedback]] = {}
-    for feedback in store.find(Feedback, project=project):
-        given.setdefault(feedback.trace_id, []).append(feedback)
-    redactor = open_redactor()
-    rows = [
-        _label(trace, given.get(trace.id, []), redactor)
-        for trace in artifacts.read_traces(day_path(project, day, "clean_events"))
-    ]
+    desk = _Desk(read_feedback(store, project), find_usable(store, project), open_redactor())
+    rows: list[dict[str, Any]] = []
+    spreads: list[float] = []
+    for trace in artifacts.read_traces(day_path(project, day, "clean_events")):
+        row, opinions = _label(trace, desk)
+        rows.append(row)
+        spreads.append(opinions.spread)
+    groups = Counter(row["group"] for row in rows)
+    for row, spread in zip(rows, spreads, strict=True):
+        found = measure(row["score"], spread, row["group"], groups)
+        row.update(disagreement=spread, rarity=found.rarity, informativeness=found.total)
     path = day_path(project, day, "labels")
     artifacts.write_table(path, pa.Table.from_pylist(rows, schema=LABEL_SCHEMA))
     return DayFile(day=day, path=path, rows=len(rows), digest=digest_rows(rows))
@@ -53,10 +84,34 @@ def read_labels(artifacts: Artifacts, project: str, day: str) -> dict[str, Json]
     return {row["trace_id"]: row for row in rows}
 
 
-def _label(trace: Trace, given: Sequence[Feedback], redactor: Redactor) -> dict[str, Any]:
+def _label(trace: Trace, desk: _Desk) -> tuple[dict[str, Any], Opinions]:
+    given = desk.given.get(trace.id, ())
+    ruled = judge_trace(trace)
+    opinions = collect(trace, given, ruled)
+    row = _decide(trace, given, desk)
+    if row is None:
+        row = _row(trace, ruled.score, RULE_JUDGE, "rule", ruled.reason)
+    decisive = row["kind"] in ("person", "outcome") or row["labeler"] in desk.usable
+    task = trace.scenario_id or trace.metadata.get("task_id")
+    row.update(
+        standing="gate" if decisive else "informing",
+        tags=sorted({tag for feedback in given for tag in feedback.tags}),
+        outcome=opinions.outcome,
+        rule=opinions.rule,
+        model=opinions.model,
+        person=opinions.person,
+        group=group_of(trace),
+        task=None if task is None else str(task),
+        conversation=digest_json([message.to_wire() for message in trace.messages()]),
+    )
+    return row, opinions
+
+
+def _decide(trace: Trace, given: Sequence[Feedback], desk: _Desk) -> dict[str, Any] | None:
+    """The label by those who know better than the rules; None where none of them spoke."""
     by_people = [feedback for feedback in given if feedback.kind == "person"]
     if by_people:
-        return _from_feedback(trace, by_people, redactor)
+        return _from_feedback(trace, by_people, desk.redactor)
     if trace.outcome:
         score = 1.0 if trace.outcome.success else 0.0
         reasons = "; ".join((*trace.outcome.reasons, *trace.outcome.policy_violations))
@@ -64,14 +119,11 @@ def _label(trace: Trace, given: Sequence[Feedback], redactor: Redactor) -> dict[
     for kind in ("outcome", "model", "rule"):
         of_kind = [feedback for feedback in given if feedback.kind == kind]
         if of_kind:
-            return _from_feedback(trace, of_kind, redactor)
-    judgement = judge_trace(trace)
-    return _row(trace, judgement.score, "rule", "rule", judgement.reason)
+            return _from_feedback(trace, of_kind, desk.redactor)
+    return None
 
 
-def _from_feedback(trace: Trace, given: Sequence[Feedback], redactor: Redactor) -> dict[str, Any]:
-    newest = {feedback.labeler: feedback for feedback in sorted(given, key=lambda f: (f.created_at, f.id))}
-    chosen = [newest[labeler] for labeler in sorted(newest)]
+def _from_feedback(trace: Trace, chosen: Sequence[Feedback], redactor: Redactor) -> dict[str, Any]:
     score = sum(feedback.score for feedback in chosen) / len(chosen)
     comments = "; ".join(feedback.comment for feedback in chosen if feedback.comment)
     session = redactor.open_session(trace)

@@ -12,7 +12,7 @@ from agent_factory.contracts import Feedback, Message, Step, ToolCall, Trace
 from agent_factory.core import clock
 from agent_factory.core.artifact import Artifacts
 from agent_factory.core.store import Store
-from agent_factory.data.judge import NOTHING_AGAINST, judge_trace
+from agent_factory.data.judge import NOTHING_AGAINST, RULE_JUDGE, judge_trace
 from agent_factory.data.label import label_day, read_labels
 
 Make = Callable[..., Trace]
@@ -40,12 +40,12 @@ def test_people_then_outcome_then_models_then_rules(
     _feedback(store, "f5", "b-outcome", 1.0, kind="model", labeler="m")
     _feedback(store, "f6", "c-model", 0.9, kind="model", labeler="m")
     file = label_day(store, artifacts, "default", DAY)
-    labels = {name: tuple(row.values())[1:] for name, row in read_labels(artifacts, "default", DAY).items()}
+    labels = {name: tuple(row.values())[1:5] for name, row in read_labels(artifacts, "default", DAY).items()}
     assert labels == {
         "a-person": (0.75, "ann, bob", "person", "rude to <EMAIL_1>"),
         "b-outcome": (0.0, "rules", "outcome", ""),
         "c-model": (0.9, "m", "model", ""),
-        "d-rule": (0.0, "rule", "rule", "ended early: step limit"),
+        "d-rule": (0.0, RULE_JUDGE, "rule", "ended early: step limit"),
     }
     assert file == label_day(store, artifacts, "default", DAY)
 
