@@ -1,35 +1,29 @@
-"""The same migration on PostgreSQL: in a schema of its own, dropped afterwards."""
+"""The migrations on PostgreSQL."""
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 
 import pytest
-from sqlalchemy import Engine, create_engine, text
+from sqlalchemy import Engine
 
-from tests.unit.core.test_migration import check_traces_become_a_projects_own
+from agent_factory.core.store import open_engine
+from tests.unit.core.test_migration import (
+    check_traces_become_a_projects_own,
+    test_schema_is_what_the_code_knows,
+    test_upgrading_again_keeps_records,
+)
 
-URL = os.environ.get("AGENT_FACTORY_TEST_POSTGRES", "")
-_SCHEMA = "agent_factory_test"
+__all__ = ["test_schema_is_what_the_code_knows", "test_upgrading_again_keeps_records"]
 
-pytestmark = [
-    pytest.mark.live,
-    pytest.mark.skipif(not URL, reason="AGENT_FACTORY_TEST_POSTGRES names no database (postgresql+psycopg://…)"),
-]
+pytestmark = pytest.mark.live
 
 
 @pytest.fixture
-def engine() -> Iterator[Engine]:
-    admin = create_engine(URL)
-    with admin.begin() as connection:
-        connection.execute(text(f"CREATE SCHEMA {_SCHEMA}"))
-    engine = create_engine(URL, connect_args={"options": f"-csearch_path={_SCHEMA}"})
+def engine(url: str) -> Iterator[Engine]:
+    engine = open_engine(url)
     yield engine
     engine.dispose()
-    with admin.begin() as connection:
-        connection.execute(text(f"DROP SCHEMA {_SCHEMA} CASCADE"))
-    admin.dispose()
 
 
 def test_traces_become_a_projects_own(engine: Engine) -> None:
