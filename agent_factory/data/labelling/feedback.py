@@ -104,11 +104,6 @@ def keep(store: Store, word: Feedback | Preference) -> bool:
     return store.put(word, replace=True)
 
 
-def withdraw(store: Store, word: Feedback | Preference) -> None:
-    """Let a word count no longer."""
-    store.put(word.model_copy(update={"state": "withdrawn", "created_at": clock.now()}), replace=True)
-
-
 def read_feedback(store: Store, project: str) -> dict[str, list[Feedback]]:
     """The labels that count, by trace: of each labeler the newest, in the order of labelers."""
     newest: dict[tuple[str, str, str], Feedback] = {}
