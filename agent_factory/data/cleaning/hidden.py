@@ -1,0 +1,110 @@
+"""Text that a person does not see and a model reads: found, and brought to light.
+
+Model: characters without width, tag letters and right-to-left overrides are taken off; HTML comments,
+elements that are styled away and base64 are opened. Invariant: ``fold`` gives one spelling for what
+looks alike; what is ordinary (a joiner in an emoji or in Persian, one stray space without width) is
+no finding by itself.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import re
+import unicodedata
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from agent_factory.data.cleaning.injection import match_rule
+
+_INVISIBLE = re.compile("[\u200b-\u200d\u2060\ufeff\u180e\u00ad]")
+_BETWEEN = re.compile("(?<=[a-zA-Z\u4e00-\u9fff .,])[\u200b-\u200d\u2060\ufeff\u180e](?=[a-zA-Z\u4e00-\u9fff .,])")
+_STRAY = 3
+_TAGS = re.compile("(?<!\U0001f3f4)(?<![\U000e0020-\U000e007f])[\U000e0020-\U000e007f]+")
+_SELECTORS = re.compile("[\ufe00-\ufe0f\U000e0100-\U000e01ef]{4,}")
+_REVERSED = re.compile("\u202e([^\u202c]*)\u202c?")
+_DIRECTION = re.compile("[\u200e\u200f\u202a-\u202e\u2066-\u2069]")
+_COMMENT = re.compile(r"<!--(.*?)-->", re.DOTALL)
+_STYLED_AWAY = re.compile(
+    r"<(\w+)[^>]*style\s*=\s*[\"'][^\"']*(?:display\s*:\s*none|visibility\s*:\s*hidden|font-size\s*:\s*[01](?:px|pt|em)?\b|"
+    r"opacity\s*:\s*0(?:\.0+)?\b|(?<!-)color\s*:\s*(?:#fff(?:fff)?\b|white\b|transparent\b))[^\"']*[\"'][^>]*>(.*?)</\1>",
+    re.DOTALL | re.IGNORECASE,
+)
+_TAG = re.compile(r"</?(?!system|instruction|\|)[a-zA-Z][^<>]{0,200}>")
+_BASE64 = re.compile(r"(?<![\w+/=.-])[A-Za-z0-9+/]{20,}={0,2}(?![\w+/=])")
+_SUSPICIOUS = re.compile(
+    r"\b(?:ignore|disregard|instructions?|system|prompt|assistant|ai|llm|model|grader?|judge|evaluator|score|reward|must|"
+    r"refund|secretly|override|unrestricted|forward|do not tell|jailb\w+|anweisung\w*|instrucciones|consignes)\b|[忽指提评系满瞒]"
+)
+# Cyrillic and Greek letters that look like Latin ones.
+_ALIKE = str.maketrans("аеорсухіјѕһԁԛԝοαενικρτυχ", "aeopcyxijshdqwoaevikptux")
+_BLANKS = re.compile(r"[^\S\n]+")
+
+
+class Unveiled(NamedTuple):
+    """A way of hiding, and the text that was hidden (None where the way itself tells all)."""
+
+    how: str
+    text: str | None
+
+
+def fold(text: str) -> str:
+    """The text as it is read: visible letters only, NFKC, lower case, look-alikes as Latin, no HTML tags."""
+    if text.isascii():
+        plain = text
+    else:
+        plain = _INVISIBLE.sub("", _TAGS.sub(lambda found: _untag(found.group()), text))
+        plain = _DIRECTION.sub("", _REVERSED.sub(lambda found: found[1][::-1], plain))
+        plain = unicodedata.normalize("NFKC", plain)
+    plain = plain.lower()
+    if not plain.isascii() and re.search("[a-z]", plain):
+        plain = plain.translate(_ALIKE)
+    if "<" in plain:
+        plain = _TAG.sub(" ", plain)
+    return _BLANKS.sub(" ", plain.replace("’", "'"))
+
+
+def unveil(text: str) -> Iterator[Unveiled]:
+    """Every hidden piece of a text that is no ordinary one."""
+    if not text.isascii():
+        yield from _unveil_characters(text)
+    if "<!--" in text:
+        yield from _suspicious("an HTML comment", _COMMENT.findall(text))
+    if "style" in text:
+        yield from _suspicious("text that is styled away", (found[1] for found in _STYLED_AWAY.findall(text)))
+    if len(text) > 20:
+        yield from _suspicious("base64", (decoded for found in _BASE64.findall(text) if (decoded := _decode(found))))
+
+
+def _unveil_characters(text: str) -> Iterator[Unveiled]:
+    if len(_BETWEEN.findall(text)) >= _STRAY:
+        yield Unveiled("characters without width between letters", _INVISIBLE.sub("", text))
+    for found in _TAGS.findall(text):
+        yield Unveiled("tag characters", _untag(found))
+    if _SELECTORS.search(text):
+        yield Unveiled("a row of variation selectors", None)
+    for found in _REVERSED.findall(text):
+        if any(letter.isascii() and letter.isalpha() or "\u4e00" <= letter <= "\u9fff" for letter in found):
+            yield Unveiled("text that is written backwards", found[::-1])
+
+
+def _suspicious(how: str, pieces: Iterator[str] | list[str]) -> Iterator[Unveiled]:
+    for piece in pieces:
+        text = fold(piece)
+        if _SUSPICIOUS.search(text) or match_rule(text):
+            yield Unveiled(how, piece)
+
+
+def _untag(tags: str) -> str:
+    return "".join(chr(ord(letter) - 0xE0000) for letter in tags)
+
+
+def _decode(found: str) -> str | None:
+    """The text that base64 spells, or None where it spells none."""
+    try:
+        text = base64.b64decode(found + "=" * (-len(found) % 4), validate=True).decode()
+    except (binascii.Error, UnicodeDecodeError, ValueError):
+        return None
+    letters = sum(letter.isalpha() or letter in " .,:!?" for letter in text)
+    readable = all(letter.isprintable() or letter.isspace() for letter in text)
+    return text if readable and letters >= 0.7 * len(text) else None
