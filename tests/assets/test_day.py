@@ -1,17 +1,21 @@
-"""The day assets of two deployments over one store and one artifact root: each has its project's own."""
+"""Two deployments over one store and one artifact root: each works on what is its project's own."""
 
+from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
 import dagster as dg
 
-from agent_factory.contracts import Message, StageRun, Step, Trace
+from agent_factory.contracts import BuildSpec, EvalReport, Message, Order, StageRun, Step, Trace
 from agent_factory.core.artifact import Artifacts
+from agent_factory.core.order import order_build
 from agent_factory.core.store import Store
 from agent_factory.core.tracelog import TraceLog
 from factory_assets.data.assets import clean_events, events, labels
 from factory_assets.data.checks import no_pii, schema
+from factory_assets.definitions import defs
 from resources.store import StoreResource
+from sensors.order import accept_build_orders
 
 DAY = "2026-03-01"
 
@@ -44,3 +48,17 @@ def test_a_day_of_one_project_leaves_the_others_as_it_is(store: Store, resources
             assert artifacts.read_table(f"projects/{project}/days/{DAY}/{name}.parquet").num_rows == count
         stages = {run.id for run in store.find(StageRun, project=project)}
         assert stages == {f"{DAY}.{project}.data.{thing}" for thing in ("events", "clean_events", "labels")}
+
+
+def test_another_projects_order_is_left_alone(
+    store: Store,
+    resources: dict[str, Any],
+    instance: dg.DagsterInstance,
+    add_build: Callable[..., BuildSpec],
+    make_report: Callable[..., EvalReport],
+) -> None:
+    order = order_build(store, add_build("b1"))
+    store.put(order.model_copy(update={"state": "accepted", "project": "shop"}), replace=True)
+    store.put(make_report("b1", "FAIL"))
+    accept_build_orders(dg.build_sensor_context(instance=instance, definitions=defs), store=resources["store"])
+    assert store.get(Order, order.id).state == "accepted"

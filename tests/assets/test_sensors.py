@@ -173,19 +173,6 @@ class TestAcceptBuildOrders:
         found = store.get(Order, order.id)
         assert (found.state, "the gate said FAIL" in (found.reason or "")) == ("failed", True)
 
-    def test_another_projects_order_is_left_alone(
-        self,
-        order: Order,
-        store: Store,
-        instance: dg.DagsterInstance,
-        resources: dict[str, Any],
-        make_report: Callable[..., EvalReport],
-    ) -> None:
-        store.put(order.model_copy(update={"state": "accepted", "project": "shop"}), replace=True)
-        store.put(make_report("b1", "FAIL"))
-        look(accept_build_orders, instance, resources)
-        assert store.get(Order, order.id).state == "accepted"
-
 
 class TestReturnTraces:
     def test_reports_once_the_stream_has_paused(
