@@ -18,8 +18,10 @@ _SIX_HOURS = 6 * 3600.0
 def read_profile(settings: Settings | None = None) -> dict[str, dg.ConfigurableResource]:
     """The resources ``store``, ``artifacts`` and ``worker``."""
     settings = settings or get_settings()
+    store = StoreResource(url=settings.database_url, project=settings.project)
+    seconds = float(os.environ.get("AGENT_FACTORY_WORKER_SECONDS", _SIX_HOURS))
     return {
-        "store": StoreResource(url=settings.database_url, project=settings.project),
+        "store": store,
         "artifacts": ArtifactResource(url=settings.artifacts_url),
-        "worker": WorkerResource(deadline_seconds=float(os.environ.get("AGENT_FACTORY_WORKER_SECONDS", _SIX_HOURS))),
+        "worker": WorkerResource(deadline_seconds=seconds, store_url=store.url, project=store.project),
     }

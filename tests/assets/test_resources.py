@@ -10,7 +10,10 @@ from pathlib import Path
 import dagster as dg
 import pytest
 
+from agent_factory.compute.lease import allocate
 from agent_factory.compute.pool import read_pools
+from agent_factory.contracts import Lease, ResourceSpec
+from agent_factory.core.store import Store
 from resources.launcher import newest_source
 from resources.pools import write_pools
 from resources.process import Identity
@@ -18,7 +21,7 @@ from resources.worker import WorkerResource
 
 
 def run_python(code: str, deadline: float = 60.0) -> int:
-    worker = WorkerResource(deadline_seconds=deadline)
+    worker = WorkerResource(deadline_seconds=deadline, store_url="sqlite://", project="default")
     return worker._wait_for([sys.executable, "-c", code], os.environ)
 
 
@@ -39,7 +42,8 @@ def test_a_worker_ends_with_its_run(tmp_path: Path) -> None:
     sleeper = f"import os, pathlib, time; pathlib.Path({str(told)!r}).write_text(str(os.getpid())); time.sleep(600)"
     run = (
         "import os, sys; from resources.worker import WorkerResource; "
-        f"WorkerResource(deadline_seconds=600)._wait_for([sys.executable, '-c', {sleeper!r}], os.environ)"
+        "worker = WorkerResource(deadline_seconds=600, store_url='sqlite://', project='default'); "
+        f"worker._wait_for([sys.executable, '-c', {sleeper!r}], os.environ)"
     )
     with subprocess.Popen([sys.executable, "-c", run]) as process:
         while not (told.exists() and told.read_text()):
@@ -77,3 +81,43 @@ def test_pools_are_those_of_the_file_and_no_others(instance: dg.DagsterInstance)
     assert limits == {pool.name: pool.limit for pool in read_pools()}
     found = {limit.name: limit.limit for limit in instance.event_log_storage.get_pool_limits()}
     assert found == limits
+
+
+@dg.asset(partitions_def=dg.StaticPartitionsDefinition(["b1"]), pool="training")
+def worked(context: dg.AssetExecutionContext, worker: WorkerResource) -> dg.MaterializeResult:
+    # `timeit` is a module of the standard library that any process can run.
+    worker.run(context, "timeit", ["-n", "1", "pass"], extras={})
+    return dg.MaterializeResult()
+
+
+@dg.asset(partitions_def=dg.StaticPartitionsDefinition(["b1"]))
+def without_pool(context: dg.AssetExecutionContext, worker: WorkerResource) -> dg.MaterializeResult:
+    worker.run(context, "timeit", ["-n", "1", "pass"], extras={})
+    return dg.MaterializeResult()
+
+
+def materialize(asset: dg.AssetsDefinition, store: Store, instance: dg.DagsterInstance, wait: float) -> str:
+    """What the step's failure says; nothing where it succeeded."""
+    worker = WorkerResource(deadline_seconds=wait, store_url=store.url, project="default")
+    ended = dg.materialize(
+        [asset], partition_key="b1", instance=instance, resources={"worker": worker}, raise_on_error=False
+    )
+    return "" if ended.success else str(ended.failure_data_for_node(asset.op.name))
+
+
+def test_a_worker_runs_under_a_lease_of_its_assets_pool(store: Store, instance: dg.DagsterInstance) -> None:
+    assert materialize(worked, store, instance, wait=60) == ""
+    (lease,) = store.find(Lease)
+    assert (lease.resource.pool, lease.build, lease.state) == ("training", "b1", "released")
+    assert lease.holder == "worked of b1"
+
+
+def test_a_worker_waits_for_what_others_hold(store: Store, instance: dg.DagsterInstance) -> None:
+    taken = allocate(store, ResourceSpec(pool="training"), "a person", ttl_seconds=600)
+    assert "held by a person" in materialize(worked, store, instance, wait=0.2)
+    assert [lease.id for lease in store.find(Lease)] == [taken.id]
+
+
+def test_a_worker_without_a_pool_is_refused(store: Store, instance: dg.DagsterInstance) -> None:
+    assert "names no pool" in materialize(without_pool, store, instance, wait=60)
+    assert store.find(Lease) == []
