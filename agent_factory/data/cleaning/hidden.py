@@ -34,7 +34,8 @@ _TAG = re.compile(r"</?(?!system|instruction|\|)[a-zA-Z][^<>]{0,200}>")
 _BASE64 = re.compile(r"(?<![\w+/=.-])[A-Za-z0-9+/]{20,}={0,2}(?![\w+/=])")
 _SUSPICIOUS = re.compile(
     r"\b(?:ignore|disregard|instructions?|system|prompt|assistant|ai|llm|model|grader?|judge|evaluator|score|reward|must|"
-    r"refund|secretly|override|unrestricted|forward|do not tell|jailb\w+|anweisung\w*|instrucciones|consignes)\b|[忽指提评系满瞒]"
+    r"refund|secretly|override|unrestricted|forward|do not tell|jailb\w+|anweisung\w*|"
+    r"instrucciones|consignes)\b|[忽指提评系满瞒]"
 )
 # Cyrillic and Greek letters that look like Latin ones.
 _ALIKE = str.maketrans("аеорсухіјѕһԁԛԝοαενικρτυχ", "aeopcyxijshdqwoaevikptux")
@@ -84,7 +85,7 @@ def _unveil_characters(text: str) -> Iterator[Unveiled]:
     if _SELECTORS.search(text):
         yield Unveiled("a row of variation selectors", None)
     for found in _REVERSED.findall(text):
-        if any(letter.isascii() and letter.isalpha() or "\u4e00" <= letter <= "\u9fff" for letter in found):
+        if any((letter.isascii() and letter.isalpha()) or "\u4e00" <= letter <= "\u9fff" for letter in found):
             yield Unveiled("text that is written backwards", found[::-1])
 
 

@@ -5,6 +5,7 @@ a word: what it is told to ignore, and whose. A user who takes back their own wo
 "my" and "I gave you" end a match. Invariant: rules see text as ``hidden.fold`` gives it: NFKC, lower
 case, single blanks, look-alike letters as Latin ones.
 """
+# ruff: noqa: E501  an alternative of a wording stands on a line of its own
 
 from __future__ import annotations
 
@@ -13,7 +14,7 @@ from typing import NamedTuple
 
 _WORDS = r"(?:(?!my\b|our\b|mine\b)[\w'’-]+[\s,]+)"
 _ORDERS = (
-    r"(?:instructions?|directives?|prompts?|guidelines?|guidance|rules?|polic(?:y|ies)|programming|training|"
+    r"(?:instructions?|directives?|prompts?|guidelines?|guidance|rules?|polic(?:y|ies)|programming|training|directions|commands?|"
     r"restrictions?|constraints?|safeguards?|guardrails?|filters?|limitations?|system message)"
 )
 _DROP = (
@@ -27,7 +28,7 @@ _WHOSE = (
     r"developer|safety|security|company|original|initial|default|internal|these|those)"
 )
 _GIVEN = r"(?:\s+(?:that |which )?(?:you (?:were|have|had|got|received|follow)|(?:were |was )?given|above|before|in (?:the|your) (?:system|prompt)))"
-_NOT_MINE = r"(?!\s+(?:that |which )?(?:i|we|my \w+) (?:gave|sent|wrote|left|told|had|have)|\s+(?:for|on|of|about) (?:the|my|this|gift|how))"
+_NOT_MINE = r"(?!\s+(?:that |which )?(?:i|we|my \w+) (?:gave|sent|wrote|left|told|had|have)|\s+(?:for|on|of|about) (?:the|my|gift|how))"
 _AGENT = r"(?:a\.?i\.?|llm|language model|chat ?bot|assistant|ai agent|ai model|ai assistant|ai system|bot)"
 _GRADER = (
     r"(?:grader|grading (?:model|system)|judge|judging model|evaluator|evaluation model|reviewer|rater|scorer|"
@@ -46,7 +47,7 @@ _UNBOUND = (
     r"(?:no|any|all|without(?: any)?|free (?:of|from)(?: all| any)?|lacks?(?: any)?|ignor(?:es|ing)(?: all| its| any)?)"
 )
 _LIMITS = r"(?:restrictions?|rules?|guidelines?|limits?|limitations?|filters?|polic(?:y|ies)|constraints?|censorship|ethics|safeguards?)"
-_SECRET = (
+_HIDDEN = (
     r"(?:system (?:prompt|message|instructions?)|(?:hidden|secret|initial|original|internal|confidential|underlying) "
     r"(?:instructions?|prompt|directives|guidelines|rules|configuration)|configuration prompt|"
     r"(?:full |entire |whole |exact )?(?:prompt|instructions) (?:that )?(?:precedes?|before|above)|"
@@ -70,7 +71,7 @@ def _rule(name: str, needs: str, pattern: str) -> Rule:
     return Rule(name, tuple(needs.split("|")), re.compile(pattern, re.MULTILINE))
 
 
-_ORDER_ROOTS = "instruct|directive|prompt|guid|rule|polic|programming|training|restrict|constrain|safeguard|filter|limit|system message"
+_ORDER_ROOTS = "instruct|direction|command|directive|prompt|guid|rule|polic|programming|training|restrict|constrain|safeguard|filter|limit|system message"
 ENGLISH = (
     _rule(
         "overrides instructions",
@@ -80,15 +81,17 @@ ENGLISH = (
     ),
     _rule(
         "overrides instructions",
-        "you|above|before|developer|system",
-        r"\b(?:ignore|disregard|forget|set aside|erase)\s+(?:everything|anything|all|whatever|what)\b[^.\n]{0,20}?"
+        "you|above|before|developer|system|so far|everything",
+        r"\b(?:ignore|disregard|forget)(?: about)? (?:everything|anything|all|the|all of the)?\s?(?:that (?:was|is|came) |said |written )?(?:above|before (?:this|that)|so far)\b"
+        r"|\b(?:ignore|disregard|forget)(?: about)? everything(?: and|,| else)"
+        r"|\b(?:ignore|disregard|forget|set aside|erase)(?: about)?\s+(?:everything|anything|all|whatever|what)\b[^.\n]{0,20}?"
         r"(?:\byou (?:were|have been|had been|'ve been|know|learned)|\b(?:told|taught|given) you|\bsystem\b|\bdeveloper\b|\babove\b|\bbefore this\b)",
     ),
     _rule(
         "overrides instructions",
         _ORDER_ROOTS,
-        rf"\b(?:previous|prior|above|earlier|your|original|system)\s+(?:\w+\s+)?(?:instructions?|directives?|prompt|"
-        rf"programming|guidelines?|(?:rules|policy) above)\b[^.\n]{{0,30}}?\b(?:no longer (?:appl|count|valid)|(?:are|is) "
+        r"\b(?:previous|prior|above|earlier|your|original|system)\s+(?:\w+\s+)?(?:instructions?|directives?|prompt|"
+        r"programming|guidelines?|(?:rules|policy) above)\b[^.\n]{0,30}?\b(?:no longer (?:appl|count|valid)|(?:are|is) "
         r"(?:now )?(?:void|invalid|obsolete|cancell?ed|revoked)|(?:have|has) been (?:replaced|superseded|revoked|updated|"
         r"cancell?ed|changed)|(?:do|does) not apply)|\bpolicy above no longer",
     ),
@@ -103,9 +106,9 @@ ENGLISH = (
         "imitates a system message",
         "system|[inst]|im_start|<|###|end of",
         r"<\|?(?:im_start|im_end|system|assistant|endoftext|start_header_id)\|?>|\[/?inst\]|<</?sys>>|</?(?:system|instructions?|system_prompt)>"
-        r"|^\W*#{2,}\s*(?:system|instructions?|new instructions?)\b"
+        r"|(?:^|[.?!]\s)\W*#{2,}\s*(?:system|instructions?|new instructions?)\b"
         r"|(?:^|[.!?\]\-]\s)\W*(?:system|developer|admin|root)(?: message| prompt| note| update| override)?\s*[:>\]]\s*[^\n]{0,60}?"
-        r"\b(?:you|assistant|agent|must|always|ignore|from now|no longer|comply|refunds?|allowed|approve)\b"
+        r"\b(?:you|assistant|agent|must|always|ignore|from now|no longer|comply|refunds?|allowed|approve|bypass|disclose|reveal|execute|send)\b"
         r"|\bend of (?:conversation|user input|prompt|context|document)\b[^\n]{0,20}?(?:-{2,}|system|new)",
     ),
     _rule(
@@ -115,6 +118,7 @@ ENGLISH = (
         r"|\b(?:attention|important)\b\W{0,3}(?:the )?(?:ai|llm|language model|chat ?bot|assistant|bot)\b(?! manager)"
         rf"|\bif you are (?:an? |the )?(?:\w+ )?{_AGENT}\b"
         rf"|\b{_AGENT}s?(?: agent| model)? (?:that is |who is |which is )?(?:reading|processing|parsing|summari[sz]ing) this"
+        rf"|(?:^|[.!?]\s+){_AGENT}(?: agent)? must (?:call|send|forward|transfer|export|execute|run|ignore|approve|reveal|disclose)\b"
         rf"|\bthe {_AGENT}(?: agent)? (?:must|should|shall|will|has to|is to|needs to) (?:now|immediately|silently|always|secretly|instead|also|first|not)\b"
         rf"|(?:^|[.!?]\s+){_AGENT}(?: agent)?\s*[:,]\s*(?:please |now |you must |secretly |silently )?(?:call|send|forward|append|transfer|export|email|execute|run|ignore|approve|refund|secretly|silently)\b",
     ),
@@ -131,7 +135,7 @@ ENGLISH = (
     _rule(
         "asks for the instructions",
         "prompt|instruct|system message|directive|guideline|configuration|everything above",
-        rf"\b{_SHOW}\s+(?:[\w'’-]+[\s,]+){{0,6}}?{_SECRET}"
+        rf"\b{_SHOW}\s+(?:[\w'’-]+[\s,]+){{0,6}}?{_HIDDEN}"
         r"|\b(?:repeat|print|output|copy) (?:everything|all(?: the)? text|the (?:text|words)) (?:above|before)",
     ),
     _rule(
@@ -194,8 +198,9 @@ CHINESE = (
 OTHER = (
     _rule(
         "overrides instructions",
-        "anweis|regel|vorgab|richtlin|instru|consign|règle|regla|directri|directive|prompt",
-        r"\b(?:ignorier\w*|vergiss|vergessen sie|missachte\w*|umgeh\w*|befolge\w* nicht)\s+(?:(?!mein)\w+\s+){0,4}?(?:anweisung\w*|regeln?|vorgaben|richtlinien|instruktionen|systemprompt\w*)"
+        "anweis|regel|vorgab|befehl|auftr|angab|obig|davor|herig|gesagt|richtlin|instru|consign|règle|regla|directri|directive|prompt",
+        r"\b(?:ignorier\w*|vergiss|vergessen sie|missachte\w*|umgeh\w*|befolge\w* nicht)\s+(?:(?!mein)\w+\s+){0,4}?(?:anweisung\w*|regeln?|vorgaben|richtlinien|instruktionen|befehle|aufträge|angaben|systemprompt\w*)"
+        r"|\b(?:ignorier\w*|vergiss)(?: sie)? (?:jetzt |nun )?(?:alles|das)?\s?(?:obige|davor|vorherige|bisherige|gesagte)"
         r"|\b(?:ignor[ae]|olvid[ae]|desobedece|omite|no sigas)\s+(?:(?!mis?\b)\w+\s+){0,4}?(?:instrucciones|reglas|directrices|indicaciones|prompt)"
         r"|\b(?:ignore[zr]?|oublie[zr]?|néglige[zr]?|contourne[zr]?|ne suis pas)\s+(?:(?!mes?\b|mon\b|ma\b)\w+\s+){0,4}?(?:instructions|consignes|règles|directives|prompt)",
     ),
