@@ -12,7 +12,7 @@ from contextlib import asynccontextmanager
 from fastapi import FastAPI
 from pydantic import BaseModel
 
-from agent_factory.api import compute, data, dataset, environment, evaluation, order, runtime, training
+from agent_factory.api import compute, data, dataset, environment, evaluation, label, order, runtime, training
 from agent_factory.api.context import Context, SessionRoom
 from agent_factory.api.error import install_errors, tell
 from agent_factory.api.guard import Guard
@@ -53,7 +53,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     )
     app.add_middleware(Guard, settings=found)
     install_errors(app)
-    for room in (compute, data, dataset, environment, training, evaluation, runtime, order):
+    for room in (compute, data, label, dataset, environment, training, evaluation, runtime, order):
         app.include_router(room.router)
     _add_health(app)
     return app

@@ -1,22 +1,15 @@
-"""Data: events come in, labels are given."""
+"""Data: events come in."""
 
 from __future__ import annotations
 
-from typing import Literal
-
 from fastapi import APIRouter, Request
 from fastapi.concurrency import run_in_threadpool
-from pydantic import Field
 
-from agent_factory.api.context import Ctx, Key
-from agent_factory.api.delivery import once
+from agent_factory.api.context import Ctx
 from agent_factory.api.error import tell
 from agent_factory.api.inbox import Inbox, read_batches, read_events
-from agent_factory.contracts.record import Name, Part, Share
-from agent_factory.contracts.trace import Feedback
-from agent_factory.core import clock
-from agent_factory.core.error import InputError, NotFoundError
-from agent_factory.core.tracelog import Receipt, TraceLog
+from agent_factory.core.error import InputError
+from agent_factory.core.tracelog import Receipt
 from agent_factory.data.ingest import take_events
 
 router = APIRouter(tags=["data"])
@@ -66,29 +59,3 @@ async def _take_stream(request: Request, context: Ctx, inbox: Inbox) -> Receipt:
         accepted += receipt.accepted
         duplicates += receipt.duplicates
     return Receipt(accepted=accepted, duplicates=duplicates)
-
-
-class LabelRequest(Part):
-    """A judgement of a trace: 0 bad to 1 good."""
-
-    trace_id: Name
-    score: Share
-    labeler: str = Field(min_length=1, max_length=200)
-    kind: Literal["person", "rule", "model"] = "person"
-    comment: str | None = Field(default=None, max_length=4000)
-
-
-@router.post("/data/label", status_code=201, summary="Label a trace", responses=tell(404, 409, 422, 429))
-def label_trace(body: LabelRequest, context: Ctx, key: Key = None) -> Feedback:
-    """The label as kept; 404 where no such trace has come in to the project."""
-    if TraceLog(context.store).get(body.trace_id, context.project) is None:
-        raise NotFoundError(f"there is no trace {body.trace_id!r} in project {context.project!r}")
-
-    def make() -> Feedback:
-        feedback = Feedback(
-            id=clock.new_id("label"), project=context.project, created_at=clock.now(), **body.model_dump()
-        )
-        context.store.put(feedback)
-        return feedback
-
-    return once(context, key, "/data/label", body.model_dump(mode="json"), Feedback, make)

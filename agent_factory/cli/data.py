@@ -78,7 +78,7 @@ def label(
     as_json: JsonFlag = False,
 ) -> None:
     """Label TRACE as a person."""
-    from agent_factory.api.data import LabelRequest, label_trace
+    from agent_factory.api.label import LabelRequest, label_trace
 
     body = LabelRequest(trace_id=trace, score=score, labeler=labeler, comment=comment)
     show(label_trace(body, open_desk(), key), as_json)

@@ -18,6 +18,7 @@ from agent_factory.contracts.record import Json
 from agent_factory.contracts.trace import Feedback, Trace
 from agent_factory.core.artifact import Artifacts
 from agent_factory.core.day import day_path
+from agent_factory.core.decision import read_clusters
 from agent_factory.core.digest import digest_json, digest_rows
 from agent_factory.core.store import Store
 from agent_factory.data.day import DayFile
@@ -53,16 +54,18 @@ and task, and the digest of its conversation."""
 
 
 class _Desk(NamedTuple):
-    """What a label is made with: the labels given, the judges that may decide, the redactor of comments."""
+    """What a label is made with: the labels given, the judges that may decide, the day's clusters, the redactor."""
 
     given: Mapping[str, Sequence[Feedback]]
     usable: frozenset[str]
+    clusters: Mapping[str, str]
     redactor: Redactor
 
 
 def label_day(store: Store, artifacts: Artifacts, project: str, day: str) -> DayFile:
     """Write the ``labels`` of a project's day whose ``clean_events`` are there."""
-    desk = _Desk(read_feedback(store, project), find_usable(store, project), open_redactor())
+    clusters = read_clusters(artifacts, project, day) if artifacts.exists(day_path(project, day, "clusters")) else {}
+    desk = _Desk(read_feedback(store, project), find_usable(store, project), clusters, open_redactor())
     rows: list[dict[str, Any]] = []
     spreads: list[float] = []
     for trace in artifacts.read_traces(day_path(project, day, "clean_events")):
@@ -100,7 +103,7 @@ def _label(trace: Trace, desk: _Desk) -> tuple[dict[str, Any], Opinions]:
         rule=opinions.rule,
         model=opinions.model,
         person=opinions.person,
-        group=group_of(trace),
+        group=desk.clusters.get(trace.id) or group_of(trace),
         task=None if task is None else str(task),
         conversation=digest_json([message.to_wire() for message in trace.messages()]),
     )

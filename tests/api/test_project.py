@@ -38,7 +38,11 @@ REQUESTS: dict[str, list[tuple[str, str, dict[str, Any] | None]]] = {
         ("POST", "/compute/release", {"lease_id": "lease-1"}),
         ("POST", "/compute/allocate", {"pool": "training", "holder": "w", "build": "b1"}),
     ],
-    "data": [("POST", "/data/label", LABEL)],
+    "data": [
+        ("POST", "/data/label", LABEL),
+        ("POST", "/data/preferences", {"first": "t1", "second": "t2", "choice": "tie", "labeler": "eve"}),
+        ("POST", "/data/labels/skip", {"trace_ids": ["t1"], "reviewer": "eve"}),
+    ],
     "dataset": [
         ("GET", "/datasets/D1", None),
         ("POST", "/datasets/create", {"kind": "sft", "build": "b1"}),
@@ -76,7 +80,9 @@ def fill(context: Context, build: BuildSpec, report: Callable[[Any], Any]) -> Ca
 
     def write() -> None:
         step = Step(index=0, observation=(), action=Message(role="assistant", content="hi"))
-        TraceLog(context.store).add([Trace(id="t1", created_at=THEN, started_at=THEN, source="import", steps=(step,))])
+        TraceLog(context.store).add(
+            [Trace(id=name, created_at=THEN, started_at=THEN, source="import", steps=(step,)) for name in ("t1", "t2")]
+        )
         lease = {"holder": "w1", "resource": ResourceSpec(pool="training"), "expires_at": THEN + timedelta(days=9999)}
         dataset = {"kind": "sft", "rows": 0, "digest": "", "path": "p", "columns": (), "trace_count": 0, "query": {}}
         for record in (

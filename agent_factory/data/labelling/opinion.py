@@ -9,7 +9,8 @@ Informativeness is measured, not guessed:
   against the trace: that they found nothing says little.
 - *middle*: 1 - |2 · score - 1|, how near the label's score is to neither good nor bad.
 - *rarity*: 1 - log(n) / log(N), where n of the day's N traces are of its group; 1 for the only one of
-  its group, 0 where all are alike. A group is a recipe's kind of task, else the set of tools called.
+  its group, 0 where all are alike. A group is a cluster of like tasks; where there is none a recipe's
+  kind of task, else the set of tools called.
 
 Invariant: it is in [0, 1] and follows from the day's traces and labels alone.
 """
