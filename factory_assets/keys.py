@@ -22,6 +22,9 @@ RELEASE = AssetKey(["runtime", "release"])
 DEPLOYMENT = AssetKey(["runtime", "deployment"])
 AGENT_COST = AssetKey(["compute", "agent_cost"])
 
+ORDERED_ROLLOUTS = AssetKey(["environment", "ordered_rollouts"])
+TASKSET_REPORT = AssetKey(["evaluation", "taskset_report"])
+
 DAY_DATA = (EVENTS, CLEAN_EVENTS, LABELS)
 """What is made of a day's traces, in one run."""
 
@@ -33,5 +36,5 @@ DAY_CHECKS = (AssetCheckKey(EVENTS, "schema"), AssetCheckKey(CLEAN_EVENTS, "no_p
 
 GATE = AssetCheckKey(REPORT, "gate")
 
-ASIDE = frozenset({AGENT_COST, USAGE})
-"""What is told beside a build: whether it failed says nothing of the build's order."""
+ASIDE = frozenset({AGENT_COST, USAGE, ORDERED_ROLLOUTS, TASKSET_REPORT})
+"""What is made beside a build: whether it failed says nothing of the build's order."""

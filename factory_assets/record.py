@@ -3,12 +3,14 @@
 Invariant: what is not there raises; an asset never goes on with another build's record.
 """
 
+from agent_factory.contracts.build import Order
 from agent_factory.contracts.dataset import DatasetManifest
 from agent_factory.contracts.evaluation import EvalReport
 from agent_factory.contracts.model import ModelManifest
 from agent_factory.contracts.scenario import ScenarioSet
-from agent_factory.core.error import NotFoundError
+from agent_factory.core.error import ConflictError, NotFoundError
 from agent_factory.core.store import Store
+from factory_assets.stage import OrderConfig
 
 
 def newest_dataset(store: Store, build: str, kind: str) -> DatasetManifest:
@@ -42,3 +44,13 @@ def eval_set_of(store: Store, build: str) -> ScenarioSet:
 def train_set_of(store: Store, build: str) -> ScenarioSet:
     """The build's training scenarios; NotFoundError if they were not made."""
     return store.get(ScenarioSet, f"{build}-train")
+
+
+def order_of(store: Store, config: OrderConfig, build: str) -> Order:
+    """The order that a run is for; ConflictError where it is of another build."""
+    found = store.get(Order, config.order)
+    if found.build != build:
+        raise ConflictError(
+            f"order {found.id!r} is of build {found.build!r}, the run of {build!r}: choose its partition"
+        )
+    return found

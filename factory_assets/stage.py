@@ -25,6 +25,13 @@ OWNERS = ["team:agent-factory"]
 AGENT_TAG = "agent-factory/agent"
 """Run tag: the agent that a deployment is for, where it is not the recipe's own."""
 
+
+class OrderConfig(dg.Config):
+    """Run config of what is made for one order: the order's id."""
+
+    order: str
+
+
 Declare = Callable[[Callable[..., Any]], dg.AssetsDefinition]
 
 
@@ -67,16 +74,19 @@ def _check(key: dg.AssetKey, axis: dg.PartitionsDefinition, options: dict[str, A
 
 
 @contextmanager
-def working(context: dg.AssetExecutionContext, store: Store, project: str) -> Generator[Progress]:
-    """Record the asset's work: its progress by build or day, and what it spent."""
+def working(
+    context: dg.AssetExecutionContext, store: Store, project: str, order: str | None = None
+) -> Generator[Progress]:
+    """Record the asset's work: its progress by order, build or day, and what it spent."""
     factory, thing = context.asset_key.path
     spec = store.peek(BuildSpec, context.partition_key)
-    scope = day_scope(project, context.partition_key) if spec is None else spec.id
+    scope = order or (day_scope(project, context.partition_key) if spec is None else spec.id)
     prices = None if spec is None else prices_of(spec)
     build = None if spec is None else spec.id
     with (
         meter(store, cast("FactoryName", factory), thing, build=build, prices=prices, project=project),
-        track(store, factory, thing, build=build, scope=scope, project=project) as progress,
+        # What is made for an order is no stage of its build.
+        track(store, factory, thing, build=None if order else build, scope=scope, project=project) as progress,
     ):
         tags = context.run.tags
         progress.update(requested_by=tags.get("dagster/sensor_name") or tags.get("dagster/schedule_name") or "a person")

@@ -4,13 +4,13 @@ from dataclasses import dataclass
 
 import dagster as dg
 
-from agent_factory.contracts.build import BuildSpec, Order
+from agent_factory.contracts.build import BuildSpec, EpisodeRequest, Order
 from agent_factory.contracts.evaluation import EvalReport
-from agent_factory.contracts.model import ModelManifest
-from agent_factory.contracts.scenario import ScenarioSet
+from agent_factory.core.error import FactoryError
+from agent_factory.core.lineup import read_lineup
 from agent_factory.core.store import Store
 from factory_assets import keys
-from factory_assets.stage import AGENT_TAG
+from factory_assets.stage import AGENT_TAG, OrderConfig
 from sensors.state import ORDER_TAG, PART_TAG
 
 PRIORITY_TAG = "dagster/priority"
@@ -35,17 +35,24 @@ def plan_single(store: Store, order: Order, spec: BuildSpec) -> RunPlan:
     """An order of one asset of a build; refused where what it reads is not there."""
     if order.kind == "dataset":
         return _plan_dataset(order, spec)
-    stages = {model.stage for model in store.find(ModelManifest, build=spec.id)}
-    has_scenarios = store.peek(ScenarioSet, f"{spec.id}-train") is not None
+    if order.kind == "promotion":
+        return _plan_promotion(store, order, spec)
+    return _plan_episodes(store, order, spec)
+
+
+def _plan_episodes(store: Store, order: Order, spec: BuildSpec) -> RunPlan:
+    """A run of the order's own; only an evaluation that names no set is the build's, and decides its gate."""
+    try:
+        asked, lineup = EpisodeRequest.model_validate(order.request), read_lineup(store, order)
+    except FactoryError as error:
+        return RunPlan(refusal=str(error))
     if order.kind == "rollout":
-        if "sft" not in stages or not has_scenarios:
-            return RunPlan(refusal=f"build {spec.id!r} has no SFT model and scenarios yet: rollouts need both")
-        return RunPlan((_request(order, spec, "rollouts", (keys.ROLLOUTS,)),), spec.id)
-    if order.kind == "evaluation":
-        if "policy" not in stages or not has_scenarios:
-            return RunPlan(refusal=f"build {spec.id!r} has no policy model and scenarios yet: evaluation needs both")
-        return RunPlan((_request(order, spec, "report", (keys.REPORT,)),), spec.id)
-    return _plan_promotion(store, order, spec)
+        return RunPlan((_ordered(order, spec, keys.ORDERED_ROLLOUTS),), spec.id)
+    if asked.scenarios is not None:
+        return RunPlan((_ordered(order, spec, keys.TASKSET_REPORT),), spec.id)
+    if lineup.models[-1].stage != "policy":
+        return RunPlan(refusal=f"build {spec.id!r} has no policy model yet: its evaluation needs one")
+    return RunPlan((_request(order, spec, "report", (keys.REPORT,)),), spec.id)
 
 
 def _plan_dataset(order: Order, spec: BuildSpec) -> RunPlan:
@@ -66,9 +73,22 @@ def _plan_promotion(store: Store, order: Order, spec: BuildSpec) -> RunPlan:
     return RunPlan((_request(order, spec, "promotion", (keys.RELEASE, keys.DEPLOYMENT)),), spec.id)
 
 
-def _request(order: Order, spec: BuildSpec, part: str, assets: tuple[dg.AssetKey, ...]) -> dg.RunRequest:
+def _ordered(order: Order, spec: BuildSpec, key: dg.AssetKey) -> dg.RunRequest:
+    config = dg.RunConfig(ops={key.to_python_identifier(): OrderConfig(order=order.id)})
+    return _request(order, spec, key.path[-1], (key,), config)
+
+
+def _request(
+    order: Order, spec: BuildSpec, part: str, assets: tuple[dg.AssetKey, ...], config: dg.RunConfig | None = None
+) -> dg.RunRequest:
     agent = order.request.get("agent")
     tags = {ORDER_TAG: order.id, PART_TAG: part, PRIORITY_TAG: str(spec.priority)}
     if agent:
         tags[AGENT_TAG] = str(agent)
-    return dg.RunRequest(run_key=f"{order.id}-{part}", partition_key=spec.id, asset_selection=list(assets), tags=tags)
+    return dg.RunRequest(
+        run_key=f"{order.id}-{part}",
+        run_config=config,
+        partition_key=spec.id,
+        asset_selection=list(assets),
+        tags=tags,
+    )

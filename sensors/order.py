@@ -26,7 +26,14 @@ from sensors.window import explain_window
 @dg.sensor(
     name="accept_build_orders",
     asset_selection=dg.AssetSelection.assets(
-        *keys.DAY_DATA, *keys.LIGHT_ROOTS, keys.BASE_MODEL, keys.ROLLOUTS, keys.REPORT, keys.RELEASE, keys.DEPLOYMENT
+        *keys.DAY_DATA,
+        *keys.LIGHT_ROOTS,
+        keys.BASE_MODEL,
+        keys.ORDERED_ROLLOUTS,
+        keys.REPORT,
+        keys.TASKSET_REPORT,
+        keys.RELEASE,
+        keys.DEPLOYMENT,
     ),
     minimum_interval_seconds=2,
     default_status=dg.DefaultSensorStatus.RUNNING,

@@ -75,6 +75,9 @@ def _find_end_of_build(store: Store, order: Order) -> tuple[OrderState, str | No
 
 
 def _name_result(store: Store, order: Order) -> str | None:
+    """Where what was ordered is to be found."""
+    if order.kind == "evaluation":
+        return f"report {order.id if order.request.get('scenarios') else order.build}"
     if order.kind != "dataset":
         return None
     made = [d.id for d in store.find(DatasetManifest, build=order.build) if d.kind == order.request.get("kind")]

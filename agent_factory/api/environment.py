@@ -10,6 +10,7 @@ from pydantic import BaseModel, Field
 
 from agent_factory.api.context import Context, Ctx, Key
 from agent_factory.api.delivery import once
+from agent_factory.api.episode import order_episodes
 from agent_factory.api.error import tell
 from agent_factory.api.order import OrderReply, accept
 from agent_factory.contracts.build import BuildSpec, Order, OrderState
@@ -18,7 +19,7 @@ from agent_factory.contracts.scenario import ScenarioSet, Split
 from agent_factory.contracts.trace import Trace
 from agent_factory.core import clock
 from agent_factory.core.error import ConflictError
-from agent_factory.core.order import place_order
+from agent_factory.core.lineup import order_folder
 from agent_factory.core.recipe import load_recipe
 
 router = APIRouter(prefix="/env", tags=["environment"])
@@ -34,9 +35,14 @@ class ScenarioRequest(Part):
 
 
 class RunRequest(Part):
-    """Episodes of a build's model on its training scenarios."""
+    """Episodes of a build's SFT model or of the ``model`` named, on its training scenarios or on the set named.
 
-    build: Name
+    ``scenarios`` is the id of a set that ``POST /env/scenarios`` made, of which all are played.
+    """
+
+    build: Name | None = None
+    model: Name | None = None
+    scenarios: Name | None = None
 
 
 class RunPage(BaseModel):
@@ -81,10 +87,8 @@ def make_set(body: ScenarioRequest, context: Context, key: str | None, split: Sp
 
 @router.post("/run", status_code=202, summary="Order a rollout", responses=tell(404, 409, 422))
 def order_run(body: RunRequest, response: Response, context: Ctx, key: Key = None) -> OrderReply:
-    """The order of the build's rollouts; read its traces at ``status_url``."""
-    build = context.get(BuildSpec, body.build)
-    request = body.model_dump(mode="json")
-    order = place_order(context.store, "rollout", request, project=context.project, build=build.id, key=key)
+    """The order of a run of its own; read its traces at ``status_url``. What the build learns from stays as it is."""
+    order = order_episodes(context, "rollout", body.build, body.model, body.scenarios, key)
     return accept(response, order, f"/env/run/{order.id}/trace")
 
 
@@ -95,11 +99,11 @@ def show_traces(
     offset: Annotated[int, Query(ge=0)] = 0,
     limit: Annotated[int, Query(ge=1, le=500)] = 50,
 ) -> RunPage:
-    """A page of the run's traces; empty while it has not ended."""
+    """A page of this run's traces, and of no other's; empty while it has not ended."""
     order = context.get(Order, run_id)
-    if order.kind != "rollout" or order.build is None:
+    if order.kind != "rollout":
         raise ConflictError(f"order {run_id!r} is of kind {order.kind!r}, expected a 'rollout' order")
-    paths = rollout_paths(context, order.build)
+    paths = list_traces(context, order.id)
     found = (trace for path in paths for trace in context.artifacts.read_traces(path))
     traces = list(islice(found, offset, offset + limit + 1))
     more = len(traces) > limit
@@ -112,9 +116,9 @@ def show_traces(
     )
 
 
-def rollout_paths(context: Context, build: str) -> list[str]:
-    """The rollout files of a build, in name order."""
+def list_traces(context: Context, order: str) -> list[str]:
+    """The files of an order's traces, in name order."""
     root = f"{context.artifacts.root}/"
-    folder = context.artifacts.locate(f"builds/{build}/rollouts")
+    folder = context.artifacts.locate(order_folder(order))
     found = sorted(str(path) for path in context.artifacts.files.glob(f"{folder}/*.parquet"))
     return [path.removeprefix(root) for path in found]

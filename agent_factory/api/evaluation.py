@@ -2,46 +2,61 @@
 
 from __future__ import annotations
 
+from typing import Self
+
 from fastapi import APIRouter, Response
+from pydantic import model_validator
 
 from agent_factory.api.context import Ctx, Key
 from agent_factory.api.environment import ScenarioRequest, make_set
+from agent_factory.api.episode import order_episodes
 from agent_factory.api.error import tell
 from agent_factory.api.order import OrderReply, accept
-from agent_factory.contracts.build import BuildSpec
-from agent_factory.contracts.evaluation import EvalReport
+from agent_factory.contracts.evaluation import EvalReport, TasksetReport
 from agent_factory.contracts.record import Name, Part
 from agent_factory.contracts.scenario import ScenarioSet
 from agent_factory.core.error import NotFoundError
-from agent_factory.core.order import place_order
 from agent_factory.core.store import Store
 
 router = APIRouter(prefix="/eval", tags=["evaluation"])
 
 
 class EvalRequest(Part):
-    """A build whose models are to be run on its held-out scenarios."""
+    """A build whose models are to be run on its held-out scenarios, for its gate; or on a ``taskset``, for itself.
 
-    build: Name
+    ``taskset`` is the id of a set that ``POST /eval/taskset`` made; with it, one ``model`` may be named alone.
+    """
+
+    build: Name | None = None
+    model: Name | None = None
+    taskset: Name | None = None
+
+    @model_validator(mode="after")
+    def _check_gate(self) -> Self:
+        if self.taskset is None and self.model is not None:
+            raise ValueError("a gate is about all models of a build: give a build alone, or a taskset with the model")
+        return self
 
 
 @router.post("/run", status_code=202, summary="Order an evaluation", responses=tell(404, 409, 422))
 def order_evaluation(body: EvalRequest, response: Response, context: Ctx, key: Key = None) -> OrderReply:
-    """The order; when it is done, ``GET /eval/results/<build>`` has the report."""
-    build = context.get(BuildSpec, body.build)
-    request = body.model_dump(mode="json")
-    order = place_order(context.store, "evaluation", request, project=context.project, build=build.id, key=key)
-    return accept(response, order)
+    """The order; when it is done, ``GET /eval/results/<build>`` has the report.
+
+    With a taskset the report is under the order's own id, decides nothing and leaves the build's as it is.
+    """
+    return accept(response, order_episodes(context, "evaluation", body.build, body.model, body.taskset, key))
 
 
 @router.get("/results/{report_id}", summary="An evaluation report", responses=tell(404, 422))
 def show_report(report_id: str, context: Ctx) -> EvalReport:
-    """The report of that id, or the newest of the build of that id."""
-    found = context.store.peek(EvalReport, report_id)
-    if found is None or found.project != context.project:
-        found = newest_report(context.store, report_id, context.project)
+    """The report of that id, of the order of that id, or the newest of the build of that id."""
+    for kind in (EvalReport, TasksetReport):
+        known = context.store.peek(kind, report_id)
+        if known is not None and known.project == context.project:
+            return known
+    found = newest_report(context.store, report_id, context.project)
     if found is None:
-        raise NotFoundError(f"there is no report {report_id!r}, nor a build of that id that was evaluated")
+        raise NotFoundError(f"there is no report {report_id!r}, nor a build or order of that id that was evaluated")
     return found
 
 

@@ -31,11 +31,18 @@ def make_scenarios(
 
 
 @app.command("run")
-def order_rollout(build: str, key: Key = None, as_json: JsonFlag = False) -> None:
-    """Order rollouts of BUILD's model on its training scenarios."""
+def order_rollout(
+    build: Annotated[str | None, typer.Argument(help="The build whose SFT model plays.")] = None,
+    model: Annotated[str | None, typer.Option(help="The model that plays, of any build.")] = None,
+    scenarios: Annotated[str | None, typer.Option(help="A set of `env scenarios`; the build's own without it.")] = None,
+    key: Key = None,
+    as_json: JsonFlag = False,
+) -> None:
+    """Order a run of its own: episodes of BUILD's model, or of one that is named, on training scenarios."""
     from agent_factory.api.environment import RunRequest, order_run
 
-    show(order_run(RunRequest(build=build), response(), open_desk(), key), as_json)
+    body = RunRequest(build=build, model=model, scenarios=scenarios)
+    show(order_run(body, response(), open_desk(), key), as_json)
 
 
 @app.command("trace")

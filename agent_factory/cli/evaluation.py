@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
 import typer
 
 from agent_factory.cli.build import Key
@@ -12,17 +14,23 @@ app = typer.Typer(help="Evaluation: run, report.", no_args_is_help=True)
 
 
 @app.command("run")
-def order_evaluation(build: str, key: Key = None, as_json: JsonFlag = False) -> None:
-    """Order an evaluation of BUILD's models on its held-out scenarios."""
+def order_evaluation(
+    build: Annotated[str | None, typer.Argument(help="The build whose models are evaluated.")] = None,
+    model: Annotated[str | None, typer.Option(help="Only this model; needs a task set.")] = None,
+    taskset: Annotated[str | None, typer.Option(help="A set of `env scenarios --held-out`; decides no gate.")] = None,
+    key: Key = None,
+    as_json: JsonFlag = False,
+) -> None:
+    """Order an evaluation of BUILD's models on its held-out scenarios, or on a task set for its own sake."""
     from agent_factory.api import evaluation
 
-    body = evaluation.EvalRequest(build=build)
+    body = evaluation.EvalRequest(build=build, model=model, taskset=taskset)
     show(evaluation.order_evaluation(body, response(), open_desk(), key), as_json)
 
 
 @app.command("report")
 def show_report(report: str, as_json: JsonFlag = False) -> None:
-    """The report of that id, or the newest one of that build."""
+    """The report of that id or order, or the newest one of that build."""
     from agent_factory.api import evaluation
 
     desk = open_desk()

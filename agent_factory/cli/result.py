@@ -37,8 +37,9 @@ def print_report(report: EvalReport, artifacts: Artifacts) -> None:
             highlight=False,
             markup=False,
         )
-    color = "green" if report.verdict == "PASS" else "red"
-    console.print(f"[bold {color}]{report.verdict}[/bold {color}]")
+    if report.verdict is not None:
+        color = "green" if report.verdict == "PASS" else "red"
+        console.print(f"[bold {color}]{report.verdict}[/bold {color}]")
     for reason in report.reasons:
         console.print(f"  {reason}", highlight=False, markup=False)
     console.print(f"Report: {artifacts.locate(report.html_path)}", highlight=False, markup=False, soft_wrap=True)

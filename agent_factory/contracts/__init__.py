@@ -3,6 +3,7 @@
 from agent_factory.contracts.build import (
     BuildSpec,
     DataWindow,
+    EpisodeRequest,
     EvaluationSpec,
     GateSpec,
     Order,
@@ -17,6 +18,7 @@ from agent_factory.contracts.evaluation import (
     FailureCluster,
     Measure,
     ModelScore,
+    TasksetReport,
     Verdict,
 )
 from agent_factory.contracts.message import Message, Tool, ToolCall
@@ -49,6 +51,7 @@ __all__ = [
     "DatasetKind",
     "DatasetManifest",
     "Deployment",
+    "EpisodeRequest",
     "EvalReport",
     "EvaluationSpec",
     "FactoryName",
@@ -87,6 +90,7 @@ __all__ = [
     "StageSpec",
     "Step",
     "SuccessRules",
+    "TasksetReport",
     "TokenTrace",
     "TokenUsage",
     "Tool",

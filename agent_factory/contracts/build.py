@@ -104,3 +104,14 @@ class Order(Record):
     build: Name | None = None
     reason: str | None = None
     updated_at: Instant | None = None
+
+
+class EpisodeRequest(Part):
+    """The ``request`` of a rollout or evaluation: of which build, which model plays on which scenarios.
+
+    Without a model, those that the kind of order is about; without scenarios, the build's own.
+    """
+
+    build: Name
+    model: Name | None = None
+    scenarios: Name | None = None

@@ -5,9 +5,9 @@ Invariant: a measure that could not be taken is absent; it is never 0.
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from agent_factory.contracts.record import Count, Json, Name, Part, Record
 
@@ -67,7 +67,10 @@ class FailureCluster(Part):
 
 
 class EvalReport(Record):
-    """The report of a build's candidate; ``results_path`` is a parquet of per-scenario results."""
+    """The report of a build's candidate; ``results_path`` is a parquet of per-scenario results.
+
+    ``verdict`` is the gate's; None where the report decides nothing (``TasksetReport``).
+    """
 
     build: Name
     recipe: Name
@@ -77,7 +80,7 @@ class EvalReport(Record):
     scores: tuple[ModelScore, ...]
     comparisons: tuple[Comparison, ...]
     failures: tuple[FailureCluster, ...]
-    verdict: Verdict
+    verdict: Verdict | None
     reasons: tuple[str, ...] = Field(min_length=1)
     results_path: str
     html_path: str
@@ -89,3 +92,16 @@ class EvalReport(Record):
             if score.model == model:
                 return score
         raise KeyError(f"report {self.id!r} has no score of {model!r}; it has {[s.model for s in self.scores]}")
+
+
+class TasksetReport(EvalReport):
+    """What an order found on a task set of its own choice; ``id`` is the order's, and there is no verdict.
+
+    A record of its own kind, so that whoever looks for the report that decides a build never finds it.
+    """
+
+    @model_validator(mode="after")
+    def _check_verdict(self) -> Self:
+        if self.verdict is not None:
+            raise ValueError(f"the verdict is {self.verdict!r}: only a build's own held-out set is decided by")
+        return self

@@ -1,8 +1,10 @@
 """The environment's worker process: ``python -m agent_factory.environment.worker rollouts --build B``.
 
 ``rollouts`` has the build's SFT model play its training scenarios, sampled; ``evaluation`` has each
-of its models, and the one that serves, play the held-out scenarios, greedily. Invariant: a file that
-is there is whole and is not made again, so that a worker that was killed goes on where it stopped.
+of its models, and the one that serves, play the held-out scenarios, greedily; ``order --order O`` has
+the models that an order names play the scenarios that it names, into files of its own. Invariant: a
+file that is there is whole and is not made again, so that a worker that was killed goes on where it
+stopped.
 """
 
 from __future__ import annotations
@@ -14,13 +16,14 @@ from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 from agent_factory.agent.loop import Limits
-from agent_factory.contracts.build import BuildSpec
+from agent_factory.contracts.build import BuildSpec, Order
 from agent_factory.contracts.model import ModelManifest
 from agent_factory.contracts.scenario import Scenario, ScenarioSet
 from agent_factory.contracts.trace import Source, Trace
 from agent_factory.core.artifact import Artifacts, open_artifacts
 from agent_factory.core.champion import find_champion
-from agent_factory.core.error import FactoryError, InputError, NotFoundError, WorkerError
+from agent_factory.core.error import FactoryError, InputError, WorkerError
+from agent_factory.core.lineup import find_model, find_models, order_folder, read_lineup
 from agent_factory.core.progress import Progress, track
 from agent_factory.core.recipe import load_recipe
 from agent_factory.core.store import Store, open_store
@@ -28,7 +31,6 @@ from agent_factory.environment.rollout import run_episodes
 from agent_factory.environment.scenario import read_scenarios
 from agent_factory.gateway.chat import Sampling
 
-EVALUATED = ("base", "sft", "policy")
 _BATCH_SECONDS = 1800.0
 
 
@@ -72,15 +74,8 @@ def run_rollouts(store: Store, artifacts: Artifacts, build: BuildSpec) -> list[s
     model = find_model(store, build, "sft")
     scenarios = read_scenarios(artifacts, store.get(ScenarioSet, f"{build.id}-train"))
     count = min(len(scenarios), max(1, settings["episodes"] // settings["samples"]))
-    job = Job(
-        model=model,
-        scenarios=scenarios[:count],
-        samples=settings["samples"],
-        sampling=Sampling(temperature=settings["temperature"], max_tokens=settings["max_tokens"], seed=build.seed),
-        source="rollout",
-        run=f"{build.id}-{model.id}",
-        path=f"builds/{build.id}/rollouts/{model.id}.parquet",
-    )
+    path = f"builds/{build.id}/rollouts/{model.id}.parquet"
+    job = _sampled(build, model, scenarios[:count], f"{build.id}-{model.id}", path)
     with track(store, "environment", "rollouts", build=build.id, scope=build.id, project=build.project) as progress:
         _run(store, artifacts, build, job, progress)
     return [job.path]
@@ -88,7 +83,6 @@ def run_rollouts(store: Store, artifacts: Artifacts, build: BuildSpec) -> list[s
 
 def run_evaluation(store: Store, artifacts: Artifacts, build: BuildSpec) -> list[str]:
     """Greedy episodes of the build's models and of the one that serves; the paths of the traces."""
-    settings = _read_rollouts(build)
     scenarios = read_scenarios(artifacts, store.get(ScenarioSet, f"{build.id}-eval"))
     models = {model.id: model for model in find_models(store, build)}
     champion = find_champion(store, build.recipe, build.project)
@@ -98,28 +92,39 @@ def run_evaluation(store: Store, artifacts: Artifacts, build: BuildSpec) -> list
     with track(store, "environment", "evaluation", build=build.id, scope=build.id, project=build.project) as progress:
         for model in models.values():
             path = f"builds/{build.id}/evaluation/{model.id}.parquet"
-            sampling = Sampling(temperature=0.0, max_tokens=settings["max_tokens"])
-            run = f"{build.id}-eval-{model.id}"
-            _run(store, artifacts, build, Job(model, scenarios, 1, sampling, "evaluation", run, path), progress)
+            job = _greedy(build, model, scenarios, f"{build.id}-eval-{model.id}", path)
+            _run(store, artifacts, build, job, progress)
             paths.append(path)
     return paths
 
 
-def find_models(store: Store, build: BuildSpec) -> list[ModelManifest]:
-    """The newest model of each evaluated stage of the build, in the order of training."""
-    newest = {model.stage: model for model in store.find(ModelManifest, project=build.project, build=build.id)}
-    found = [newest[stage] for stage in EVALUATED if stage in newest]
-    if not found:
-        raise NotFoundError(f"build {build.id!r} has no model of stage {', '.join(EVALUATED)}: train one first")
-    return found
+def run_order(store: Store, artifacts: Artifacts, order: Order) -> list[str]:
+    """The episodes that an order asks for, sampled for a rollout and greedy for an evaluation; their paths.
+
+    The build's own rollouts and evaluation stay as they are.
+    """
+    lineup = read_lineup(store, order)
+    make = _sampled if order.kind == "rollout" else _greedy
+    scenarios = read_scenarios(artifacts, lineup.scenarios)
+    paths: list[str] = []
+    with track(store, "environment", order.kind, build=None, scope=order.id, project=order.project) as progress:
+        for model in lineup.players:
+            path = f"{order_folder(order.id)}/{model.id}.parquet"
+            job = make(lineup.build, model, scenarios, f"{order.id}-{model.id}", path)
+            _run(store, artifacts, lineup.build, job, progress)
+            paths.append(path)
+    return paths
 
 
-def find_model(store: Store, build: BuildSpec, stage: str) -> ModelManifest:
-    """The newest model of that stage of the build, or NotFoundError."""
-    for model in find_models(store, build):
-        if model.stage == stage:
-            return model
-    raise NotFoundError(f"build {build.id!r} has no model of stage {stage!r}: materialize training/{stage}_model first")
+def _sampled(build: BuildSpec, model: ModelManifest, scenarios: Sequence[Scenario], run: str, path: str) -> Job:
+    settings = _read_rollouts(build)
+    sampling = Sampling(temperature=settings["temperature"], max_tokens=settings["max_tokens"], seed=build.seed)
+    return Job(model, scenarios, settings["samples"], sampling, "rollout", run, path)
+
+
+def _greedy(build: BuildSpec, model: ModelManifest, scenarios: Sequence[Scenario], run: str, path: str) -> Job:
+    sampling = Sampling(temperature=0.0, max_tokens=_read_rollouts(build)["max_tokens"])
+    return Job(model, scenarios, 1, sampling, "evaluation", run, path)
 
 
 def _run(store: Store, artifacts: Artifacts, build: BuildSpec, job: Job, progress: Progress) -> None:
@@ -195,13 +200,18 @@ _ACTIVITIES: dict[str, Callable[[Store, Artifacts, BuildSpec], list[str]]] = {
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Do the work named on the command line; the exit code."""
-    parser = argparse.ArgumentParser(prog="agent_factory.environment.worker", description="Play a build's episodes.")
-    parser.add_argument("activity", choices=sorted(_ACTIVITIES))
-    parser.add_argument("--build", required=True, help="the build's id")
+    parser = argparse.ArgumentParser(prog="agent_factory.environment.worker", description="Play episodes.")
+    activities = parser.add_subparsers(dest="activity", required=True)
+    for name in _ACTIVITIES:
+        activities.add_parser(name).add_argument("--build", required=True, help="the build's id")
+    activities.add_parser("order").add_argument("--order", required=True, help="the order's id")
     given = parser.parse_args(arguments)
     try:
-        store = open_store()
-        done = _ACTIVITIES[given.activity](store, open_artifacts(), store.get(BuildSpec, given.build))
+        store, artifacts = open_store(), open_artifacts()
+        if given.activity == "order":
+            done = run_order(store, artifacts, store.get(Order, given.order))
+        else:
+            done = _ACTIVITIES[given.activity](store, artifacts, store.get(BuildSpec, given.build))
     except FactoryError as error:
         print(f"{type(error).__name__}: {error}", file=sys.stderr)
         return error.exit_code

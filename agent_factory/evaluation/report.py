@@ -15,7 +15,7 @@ import pyarrow as pa
 
 from agent_factory.compute.price import Prices, read_prices
 from agent_factory.contracts.build import BuildSpec
-from agent_factory.contracts.evaluation import Comparison, EvalReport
+from agent_factory.contracts.evaluation import Comparison, EvalReport, ModelScore
 from agent_factory.contracts.model import ModelManifest
 from agent_factory.contracts.record import Json
 from agent_factory.contracts.scenario import Scenario, ScenarioSet
@@ -24,13 +24,12 @@ from agent_factory.core.artifact import Artifacts
 from agent_factory.core.champion import find_champion
 from agent_factory.core.digest import digest_bytes
 from agent_factory.core.error import NotFoundError, StorageError
+from agent_factory.core.lineup import find_models
 from agent_factory.core.store import Store
 from agent_factory.evaluation.comparison import Role, compare
 from agent_factory.evaluation.failure import cluster_failures, find_reason
 from agent_factory.evaluation.gate import decide
 from agent_factory.evaluation.measure import Episode, count_tokens, count_tool_calls, pair_episodes, score_model
-
-STAGES = ("base", "sft", "policy")
 
 _RESULT_SCHEMA = pa.schema(
     [
@@ -84,22 +83,14 @@ def evaluate(store: Store, artifacts: Artifacts, build: BuildSpec) -> EvalReport
     if known and rival is None and champion is not None and "champion" in known.settings:
         rival = _recorded_champion(store, known)  # the candidate serves by now; its verdict was given before
     models = [*manifests, *([rival] if rival and rival.id not in {model.id for model in manifests} else [])]
-    evaluated = [_read_model(artifacts, build.id, model, scenarios) for model in models]
+    folder = f"builds/{build.id}/evaluation"
+    evaluated = [read_model(artifacts, folder, model, scenarios) for model in models]
     inputs = _describe_inputs(build, taskset, evaluated, rival)
     if known and known.settings == inputs and artifacts.exists(known.html_path):
         return known
     report = _make_report(build, taskset, evaluated, rival, inputs)
-    _write(store, artifacts, report, evaluated)
+    write_report(store, artifacts, report, evaluated)
     return report
-
-
-def find_models(store: Store, build: BuildSpec) -> list[ModelManifest]:
-    """The newest model of each evaluated stage of the build, in the order of training; the last is the candidate."""
-    found = {model.stage: model for model in store.find(ModelManifest, build=build.id)}
-    models = [found[stage] for stage in STAGES if stage in found]
-    if not models:
-        raise NotFoundError(f"build {build.id!r} has no model of stage {', '.join(STAGES)}: train it before evaluating")
-    return models
 
 
 def read_taskset(artifacts: Artifacts, taskset: ScenarioSet) -> list[Scenario]:
@@ -113,12 +104,13 @@ def read_taskset(artifacts: Artifacts, taskset: ScenarioSet) -> list[Scenario]:
     return scenarios
 
 
-def _read_model(artifacts: Artifacts, build: str, model: ModelManifest, scenarios: list[Scenario]) -> Evaluated:
-    path = f"builds/{build}/evaluation/{model.id}.parquet"
+def read_model(artifacts: Artifacts, folder: str, model: ModelManifest, scenarios: list[Scenario]) -> Evaluated:
+    """A model with its episodes on the scenarios, from ``<model>.parquet``; NotFoundError where it was not run."""
+    path = f"{folder}/{model.id}.parquet"
     if not artifacts.exists(path):
         raise NotFoundError(
-            f"model {model.id} ({model.stage}) was not run on the tasks of build {build!r}: there is no {path}. "
-            "Run `python -m agent_factory.environment.worker evaluation` for this build."
+            f"model {model.id} ({model.stage}) was not run on these tasks: there is no {path}. "
+            "Run the worker of this evaluation again: `python -m agent_factory.environment.worker --help`."
         )
     episodes, left_out = pair_episodes(model.id, scenarios, artifacts.read_traces(path))
     return Evaluated(model, episodes, left_out, digest_bytes(artifacts.read_bytes(path)))
@@ -147,9 +139,8 @@ def _make_report(
     build: BuildSpec, taskset: ScenarioSet, evaluated: list[Evaluated], rival: ModelManifest | None, inputs: Json
 ) -> EvalReport:
     candidate = next(one for one in reversed(evaluated) if one.model.build == build.id)
-    prices: Prices | None = read_prices(build.settings) if "prices" in build.settings else None
-    scores = tuple(score_model(one.model.id, one.model.stage, one.episodes, one.left_out, prices) for one in evaluated)
-    comparisons = tuple(_compare_all(candidate, evaluated, rival))
+    scores = score_all(build, evaluated)
+    comparisons = tuple(compare_all(candidate, evaluated, rival))
     score = next(score for score in scores if score.model == candidate.model.id)
     verdict, reasons = decide(build.gate, score, comparisons, rival.id if rival else None)
     return EvalReport(
@@ -172,7 +163,14 @@ def _make_report(
     )
 
 
-def _compare_all(candidate: Evaluated, evaluated: list[Evaluated], rival: ModelManifest | None) -> Iterable[Comparison]:
+def score_all(build: BuildSpec, evaluated: list[Evaluated]) -> tuple[ModelScore, ...]:
+    """The scores of the models, at the prices of the build."""
+    prices: Prices | None = read_prices(build.settings) if "prices" in build.settings else None
+    return tuple(score_model(one.model.id, one.model.stage, one.episodes, one.left_out, prices) for one in evaluated)
+
+
+def compare_all(candidate: Evaluated, evaluated: list[Evaluated], rival: ModelManifest | None) -> Iterable[Comparison]:
+    """The candidate against the model that serves, its parent and the base, as far as they were run."""
     roles: list[tuple[Role, str | None]] = [
         ("champion", rival.id if rival else None),
         ("parent", candidate.model.parent),
@@ -185,7 +183,8 @@ def _compare_all(candidate: Evaluated, evaluated: list[Evaluated], rival: ModelM
             yield compare(candidate.model.id, candidate.episodes, other.model.id, other.episodes, role)
 
 
-def _write(store: Store, artifacts: Artifacts, report: EvalReport, evaluated: list[Evaluated]) -> None:
+def write_report(store: Store, artifacts: Artifacts, report: EvalReport, evaluated: list[Evaluated]) -> None:
+    """Keep the rows, the report as JSON and as a page, and the record last."""
     from agent_factory.evaluation.page import draw_page
 
     rows = [_to_row(one.model, episode) for one in evaluated for episode in one.episodes]

@@ -1,4 +1,4 @@
-"""Environment: the scenarios of a build, and the episodes that its SFT model plays in them."""
+"""Environment: the scenarios of a build, the episodes that its SFT model plays in them, and those that were ordered."""
 
 import dagster as dg
 
@@ -6,9 +6,11 @@ from agent_factory.contracts.build import BuildSpec
 from agent_factory.contracts.scenario import ScenarioSet
 from agent_factory.core import clock
 from agent_factory.core.digest import digest_json
+from agent_factory.core.lineup import order_folder
 from factory_assets import keys
 from factory_assets.conditions import ALONE
-from factory_assets.stage import build_asset, describe_spending, working
+from factory_assets.record import order_of
+from factory_assets.stage import OrderConfig, build_asset, describe_spending, working
 from resources.artifact import ArtifactResource
 from resources.store import StoreResource
 from resources.worker import WorkerResource
@@ -62,8 +64,35 @@ def rollouts(
 
     began, build, records = clock.now(), context.partition_key, store.open()
     worker.run(context, WORKER, ["rollouts", "--build", build], extras={"build": build})
-    found = describe_rollouts(artifacts.open(), build)
+    found = describe_rollouts(artifacts.open(), f"builds/{build}/rollouts")
     return dg.MaterializeResult(
         metadata={**found.metadata, **describe_spending(records, build, began)},
+        data_version=dg.DataVersion(found.digest),
+    )
+
+
+@build_asset(
+    keys.ORDERED_ROLLOUTS,
+    deps=[keys.SFT_MODEL],
+    kinds={"parquet"},
+    code_version="1",
+    pool="environment",
+    description="Episodes that an order asked for, of a model and scenarios of its choice. No model learns from them.",
+)
+def ordered_rollouts(
+    context: dg.AssetExecutionContext,
+    config: OrderConfig,
+    store: StoreResource,
+    artifacts: ArtifactResource,
+    worker: WorkerResource,
+) -> dg.MaterializeResult:
+    from factory_assets.environment.rollouts import describe_rollouts
+
+    began, records = clock.now(), store.open()
+    order = order_of(records, config, context.partition_key)
+    worker.run(context, WORKER, ["order", "--order", order.id], extras={"order": order.id})
+    found = describe_rollouts(artifacts.open(), order_folder(order.id))
+    return dg.MaterializeResult(
+        metadata={"order": order.id, **found.metadata, **describe_spending(records, context.partition_key, began)},
         data_version=dg.DataVersion(found.digest),
     )

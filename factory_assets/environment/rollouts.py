@@ -1,4 +1,4 @@
-"""What a build's rollouts are, read from their files."""
+"""What the rollouts of a build or an order are, read from their files."""
 
 from typing import Any, NamedTuple
 
@@ -8,17 +8,17 @@ from agent_factory.core.error import NotFoundError
 
 
 class Found(NamedTuple):
-    """Metadata of all rollout files of a build, and the digest over them."""
+    """Metadata of all rollout files of a folder, and the digest over them."""
 
     metadata: dict[str, Any]
     digest: str
 
 
-def describe_rollouts(artifacts: Artifacts, build: str) -> Found:
-    """Episodes and successes over the build's rollout files; NotFoundError if it has none."""
-    paths = list_rollouts(artifacts, build)
+def describe_rollouts(artifacts: Artifacts, folder: str) -> Found:
+    """Episodes and successes over the rollout files of a folder; NotFoundError if it has none."""
+    paths = list_rollouts(artifacts, folder)
     if not paths:
-        raise NotFoundError(f"build {build!r} has no rollouts: the worker wrote no file under builds/{build}/rollouts")
+        raise NotFoundError(f"there are no rollouts under {folder!r}: the worker wrote no file there")
     outcomes = [won for path in paths for won in artifacts.read_table(path, ["success"]).column(0).to_pylist()]
     graded = [won for won in outcomes if won is not None]
     metadata: dict[str, Any] = {
@@ -32,9 +32,8 @@ def describe_rollouts(artifacts: Artifacts, build: str) -> Found:
     return Found(metadata, digest_json([digest_bytes(artifacts.read_bytes(path)) for path in paths]))
 
 
-def list_rollouts(artifacts: Artifacts, build: str) -> list[str]:
-    """The paths of a build's rollout files, in name order."""
-    folder = f"builds/{build}/rollouts"
+def list_rollouts(artifacts: Artifacts, folder: str) -> list[str]:
+    """The paths of a folder's rollout files, in name order."""
     if not artifacts.exists(folder):
         return []
     names = artifacts.files.ls(artifacts.locate(folder), detail=False)

@@ -7,7 +7,7 @@ from typing import Any
 import dagster as dg
 import pytest
 
-from agent_factory.contracts import BuildSpec, EvalReport, Order, Trace
+from agent_factory.contracts import BuildSpec, EvalReport, ModelManifest, Order, ScenarioSet, Trace
 from agent_factory.core import clock
 from agent_factory.core.order import order_build, place_order
 from agent_factory.core.store import Store
@@ -19,6 +19,7 @@ from sensors.failure import tell_on_failure
 from sensors.order import accept_build_orders
 from sensors.state import ORDER_TAG
 from sensors.trace import Cursor, read_bounds, return_traces
+from tests.assets.conftest import NOW
 
 DAY_ONE = "2026-03-01"
 
@@ -98,7 +99,8 @@ class TestAcceptBuildOrders:
         assert len({run.run_key for run in found.run_requests}) == 2
         assert store.get(Order, order.id).state == "waiting"
         job = defs.resolve_implicit_global_asset_job_def()
-        instance.create_run_for_job(job, tags=dict(found.run_requests[0].tags))
+        begun = found.run_requests[0]
+        instance.create_run_for_job(job, tags=dict(begun.tags), asset_selection=set(begun.asset_selection))
         assert not look(accept_build_orders, instance, resources).run_requests
         assert store.get(Order, order.id).state == "accepted"
 
@@ -158,6 +160,47 @@ class TestAcceptBuildOrders:
         runs = look(accept_build_orders, instance, resources).run_requests
         assert [(run.partition_key, run.tags["agent-factory/agent"]) for run in runs] == [("good", "desk")]
         assert [order.reason for order in store.find(Order, build="bad", state="refused")]
+
+    def test_episodes_are_a_run_of_the_orders_own(
+        self,
+        store: Store,
+        instance: dg.DagsterInstance,
+        resources: dict[str, Any],
+        add_build: Callable[..., BuildSpec],
+    ) -> None:
+        add_build("b1")
+        for name, stage in (("M1", "sft"), ("M3", "policy")):
+            facts: dict[str, Any] = {"recipe": "support_desk", "build": "b1", "path": name, "digest": name}
+            store.put(ModelManifest(id=name, created_at=NOW, stage=stage, parameters=1, **facts))
+        for name, split in (("b1-train", "train"), ("b1-eval", "eval"), ("mine", "eval")):
+            store.put(
+                ScenarioSet(
+                    id=name,
+                    created_at=NOW,
+                    recipe="support_desk",
+                    split=split,
+                    seed=1,
+                    count=5,
+                    per_level={},
+                    path="p",
+                    digest="d",
+                )
+            )
+        orders = [
+            place_order(store, kind, request, project="default", build="b1")
+            for kind, request in (
+                ("rollout", {"build": "b1"}),
+                ("evaluation", {"build": "b1", "scenarios": "mine"}),
+                ("evaluation", {"build": "b1"}),
+            )
+        ]
+        runs = {run.tags[ORDER_TAG]: run for run in look(accept_build_orders, instance, resources).run_requests}
+        found = [(runs[one.id].asset_selection, runs[one.id].run_config.get("ops")) for one in orders]
+        assert found == [
+            ([keys.ORDERED_ROLLOUTS], {"environment__ordered_rollouts": {"config": {"order": orders[0].id}}}),
+            ([keys.TASKSET_REPORT], {"evaluation__taskset_report": {"config": {"order": orders[1].id}}}),
+            ([keys.REPORT], None),
+        ]
 
     def test_a_failed_gate_closes_the_order(
         self,

@@ -18,6 +18,7 @@ from agent_factory.contracts import (
 )
 from agent_factory.core.artifact import open_artifacts
 from agent_factory.core.error import InputError, NotFoundError, WorkerError
+from agent_factory.core.order import place_order
 from agent_factory.core.recipe import load_recipe
 from agent_factory.core.store import open_store
 from agent_factory.environment import worker
@@ -117,6 +118,49 @@ def test_evaluation_runs_the_builds_models_and_the_one_that_serves(home, build, 
     assert {t.source for path in paths for t in home[1].read_traces(path)} == {"evaluation"}
 
 
+@pytest.fixture
+def order(home, build):
+    """Places an order of a kind, on the sets ``train-x`` and ``eval-x`` of five scenarios each."""
+    for split, seed in (("train", 0), ("eval", 4)):
+        make_scenario_set(*home, RECIPE, set_id=f"{split}-x", build=None, split=split, count=5, seed=seed)
+
+    def place(kind, **request):
+        return place_order(home[0], kind, {"build": "b", **request}, project="default", build="b")
+
+    return place
+
+
+def test_an_ordered_rollout_is_a_run_of_its_own(home, build, opened, order):
+    worker.run_rollouts(*home, build)
+    paths = [worker.run_order(*home, order("rollout", scenarios="train-x"))[0] for _ in range(2)]
+    runs = [list(home[1].read_traces(path)) for path in paths]
+
+    assert opened == ["M1", "M1", "M1"]
+    assert [len(run) for run in runs] == [10, 10]  # the whole set, each scenario as often as the build samples it
+    assert not {t.id for t in runs[0]} & {t.id for t in runs[1]}
+    assert len(list(home[1].files.ls(home[1].locate("builds/b/rollouts")))) == 1
+    assert home[0].find(StageRun, build="b") == [home[0].get(StageRun, "b.environment.rollouts")]
+
+
+def test_an_ordered_evaluation_plays_the_set_that_it_names(home, build, opened, order):
+    whole, alone = order("evaluation", scenarios="eval-x"), order("evaluation", scenarios="eval-x", model="M1")
+    paths = worker.run_order(*home, whole)
+    assert paths == [f"orders/{whole.id}/{name}.parquet" for name in ("M0", "M1", "M3")]
+    assert worker.run_order(*home, alone) == [f"orders/{alone.id}/M1.parquet"]
+    assert opened == ["M0", "M1", "M3", "M1"]
+    assert worker.run_order(*home, alone)
+    assert len(opened) == 4
+    traces = list(home[1].read_traces(paths[0]))
+    assert {(t.source, t.build) for t in traces} == {("evaluation", "b")}
+    assert not home[1].exists("builds/b/evaluation")
+
+
+def test_without_a_set_an_ordered_rollout_plays_the_builds_own(home, build, opened, order):
+    (path,) = worker.run_order(*home, order("rollout", model="M3"))
+    assert opened == ["M3"]
+    assert len(list(home[1].read_traces(path))) == 20
+
+
 def test_progress_and_spending_are_recorded(home, build, opened):
     worker.run_rollouts(*home, build)
 
@@ -167,3 +211,5 @@ def test_the_command_tells_an_unknown_build_without_a_traceback(tmp_path, monkey
 
     assert worker.main(["rollouts", "--build", "nobody"]) == 2
     assert capsys.readouterr().err == "NotFoundError: there is no BuildSpec 'nobody'\n"
+    assert worker.main(["order", "--order", "nothing"]) == 2
+    assert capsys.readouterr().err == "NotFoundError: there is no Order 'nothing'\n"
