@@ -98,14 +98,18 @@ class Artifacts:
 
     def write_traces(self, path: str, traces: Iterable[Trace], batch: int = 500) -> str:
         """Write traces as parquet: one row each, the whole record as JSON in ``body``."""
-        with self._writing(path) as file, pq.ParquetWriter(file, _TRACE_SCHEMA) as writer:
-            rows: list[dict[str, Any]] = []
-            for trace in traces:
-                rows.append(_to_row(trace))
-                if len(rows) == batch:
-                    writer.write_table(pa.Table.from_pylist(rows, schema=_TRACE_SCHEMA))
-                    rows = []
-            writer.write_table(pa.Table.from_pylist(rows, schema=_TRACE_SCHEMA))
+        return self.write_rows(path, _TRACE_SCHEMA, map(_to_row, traces), batch)
+
+    def write_rows(self, path: str, schema: pa.Schema, rows: Iterable[dict[str, Any]], batch: int = 500) -> str:
+        """Write rows as parquet as they come, a batch in memory at a time; returns ``path``."""
+        with self._writing(path) as file, pq.ParquetWriter(file, schema) as writer:
+            waiting: list[dict[str, Any]] = []
+            for row in rows:
+                waiting.append(row)
+                if len(waiting) == batch:
+                    writer.write_table(pa.Table.from_pylist(waiting, schema=schema))
+                    waiting = []
+            writer.write_table(pa.Table.from_pylist(waiting, schema=schema))
         return path
 
     def read_bytes(self, path: str) -> bytes:
@@ -127,12 +131,17 @@ class Artifacts:
         with self._reading(path) as file:
             return pq.read_table(file, columns=list(columns) if columns else None)
 
+    def read_rows(self, path: str, columns: Sequence[str] | None = None, batch: int = 500) -> Iterator[dict[str, Any]]:
+        """The rows of a parquet artifact, a batch in memory at a time."""
+        with self._reading(path) as file:
+            chosen = list(columns) if columns else None
+            for rows in pq.ParquetFile(file).iter_batches(batch_size=batch, columns=chosen):
+                yield from rows.to_pylist()
+
     def read_traces(self, path: str, batch: int = 500) -> Iterator[Trace]:
         """The traces of a parquet artifact, a batch in memory at a time."""
-        with self._reading(path) as file:
-            for rows in pq.ParquetFile(file).iter_batches(batch_size=batch, columns=["body"]):
-                for body in rows.column(0).to_pylist():
-                    yield Trace.model_validate_json(body)
+        for row in self.read_rows(path, ("body",), batch):
+            yield Trace.model_validate_json(row["body"])
 
     @contextmanager
     def _reading(self, path: str) -> Generator[IO[bytes]]:

@@ -65,10 +65,10 @@ def check_no_pii(artifacts: Artifacts, project: str, day: str) -> CheckOutcome:
 
 
 def check_enough_rows(manifest: DatasetManifest, min_rows: int) -> CheckOutcome:
-    """The dataset has as many rows as were asked for."""
-    enough = manifest.rows >= min_rows
-    description = f"{manifest.id} has {manifest.rows} rows; at least {min_rows} are asked for"
-    return CheckOutcome(passed=enough, description=description, metadata={"rows": manifest.rows, "min_rows": min_rows})
+    """The dataset has as many rows for training as were asked for."""
+    rows = manifest.training_rows()
+    description = f"{manifest.id} has {rows} rows for training; at least {min_rows} are asked for"
+    return CheckOutcome(passed=rows >= min_rows, description=description, metadata={"rows": rows, "min_rows": min_rows})
 
 
 def check_no_eval_leak(artifacts: Artifacts, manifest: DatasetManifest, held_out: ScenarioSet) -> CheckOutcome:

@@ -1,34 +1,34 @@
 """Datasets D1, D2, …: rows from clean, labelled traces as parquet, with a manifest that tells their descent.
 
 Invariant: the same query over the same traces gives the same rows, digest and manifest; it is not
-made again, and no number is used for it.
+made again, and no number is used for it. Rows pass through; what is in memory is a few bytes for each.
 """
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterable
-from typing import Any
+from collections.abc import Iterator, Mapping, Sequence
+from typing import NamedTuple
 
-import pyarrow as pa
-
-from agent_factory.contracts.dataset import DatasetKind, DatasetManifest
+from agent_factory.contracts.dataset import DatasetKind, DatasetManifest, SplitFile
+from agent_factory.contracts.record import Json
 from agent_factory.contracts.scenario import Scenario, ScenarioSet
 from agent_factory.core import clock
 from agent_factory.core.artifact import Artifacts
-from agent_factory.core.digest import digest_rows
+from agent_factory.core.digest import digest_json
 from agent_factory.core.error import InputError
 from agent_factory.core.recipe import load_recipe
 from agent_factory.core.store import Store
-from agent_factory.data.query import DatasetQuery, make_query, read_labelled, select_superseded
-from agent_factory.data.row import COLUMNS, Row, eval_rows, preference_rows, sft_rows
+from agent_factory.data.budget import Budget
+from agent_factory.data.draft import Draft, Side, open_draft
+from agent_factory.data.preference import preference_rows
+from agent_factory.data.query import DatasetQuery, Selection, make_query
+from agent_factory.data.row import Made, case_rows, rft_rows, scenario_rows, schema_of, score_rows, sft_rows
+from agent_factory.data.token import open_ruler
 from agent_factory.privacy.redactor import open_redactor
 
 __all__ = ["DatasetQuery", "build_dataset", "make_query", "read_scenario_set"]
 
-CODE_VERSION = "2"
-_LISTS = pa.list_(pa.string())
-_TYPES: dict[str, pa.DataType] = {"score": pa.float64(), "trace_ids": _LISTS, "subjects": _LISTS}
+CODE_VERSION = "3"
 
 
 def build_dataset(
@@ -38,35 +38,78 @@ def build_dataset(
 
     Raises InputError where the query selects nothing, naming what it looked through.
     """
-    rows, told = _make_rows(store, artifacts, kind, query)
-    if not rows:
-        raise InputError(_nothing(kind, query))
-    digest = digest_rows(rows)
-    asked = query.model_dump(mode="json")
-    for known in store.find(DatasetManifest, project=query.project, build=build):
-        same = (known.kind, known.build, known.digest, known.query, known.code_version)
-        if same == (kind, build, digest, asked, CODE_VERSION) and artifacts.exists(known.path):
-            return known
+    ruler = open_ruler(store, artifacts, query.project, query.tokenizer, build)
+    with open_draft(schema_of(kind, query), ruler, query.seed) as draft:
+        selection = Selection(store, artifacts, query)
+        found = draft.fill(_make_rows(store, artifacts, kind, query, selection), query.split)
+        if found == 0:
+            raise InputError(_nothing(kind, query, selection.counts))
+        draft.cut(Budget(max_rows=query.max_rows, max_tokens=query.max_tokens))
+        if not draft.taken:
+            raise InputError(
+                f"the {kind} dataset would be empty: none of {found} rows fits into max_tokens {query.max_tokens} "
+                f"as {query.tokenizer!r} counts. Give more tokens."
+            )
+        sides = draft.part(query.split)
+        digest = sides[0].digest if query.split is None else digest_json({str(s.name): s.digest for s in sides})
+        known = _find_known(store, artifacts, kind, query, build, digest)
+        counts = {**selection.counts, "rows found": found}
+        return known or _write(store, artifacts, draft, sides, _Told(kind, query, build, digest, counts))
+
+
+class _Told(NamedTuple):
+    """What a manifest tells beside what the draft knows."""
+
+    kind: DatasetKind
+    query: DatasetQuery
+    build: str | None
+    digest: str
+    counts: dict[str, int]
+
+
+def _write(store: Store, artifacts: Artifacts, draft: Draft, sides: Sequence[Side], told: _Told) -> DatasetManifest:
     name = f"D{store.next_number('D') + 1}"
-    schema = pa.schema([(column, _TYPES.get(column, pa.string())) for column in COLUMNS[kind]])
-    path = artifacts.write_table(f"datasets/{name}.parquet", pa.Table.from_pylist(rows, schema=schema))
+    files: list[SplitFile] = []
+    for side in sides:
+        path = f"datasets/{name}.parquet" if side.name is None else f"datasets/{name}/{side.name}.parquet"
+        artifacts.write_rows(path, draft.schema, draft.rows(side.rows))
+        files.append(SplitFile(name=side.name or "train", path=path, rows=len(side.rows), digest=side.digest))
+    statistics: Json = {**draft.measure(), "superseded_traces": told.counts.get("left out: superseded", 0)}
     manifest = DatasetManifest(
         id=name,
-        project=query.project,
+        project=told.query.project,
         created_at=clock.now(),
-        kind=kind,
-        build=build,
-        rows=len(rows),
-        digest=digest,
-        path=path,
-        columns=COLUMNS[kind],
-        trace_count=len({trace_id for row in rows for trace_id in row["trace_ids"]}),
-        query=asked,
+        kind=told.kind,
+        build=told.build,
+        rows=len(draft.taken),
+        digest=told.digest,
+        path=files[0].path,
+        columns=tuple(draft.schema.names),
+        types={field.name: str(field.type) for field in draft.schema},
+        trace_count=draft.trace_ids(),
+        query=_tell_query(told.query),
         code_version=CODE_VERSION,
-        statistics={**_measure(rows), **told},
+        splits=tuple(files) if told.query.split else (),
+        counts=told.counts,
+        statistics=statistics,
     )
     store.put(manifest)
     return manifest
+
+
+def _find_known(
+    store: Store, artifacts: Artifacts, kind: DatasetKind, query: DatasetQuery, build: str | None, digest: str
+) -> DatasetManifest | None:
+    asked = (kind, build, digest, _tell_query(query), CODE_VERSION)
+    for known in store.find(DatasetManifest, project=query.project, build=build):
+        same = (known.kind, known.build, known.digest, known.query, known.code_version) == asked
+        if same and all(artifacts.exists(path) for path in known.paths()):
+            return known
+    return None
+
+
+def _tell_query(query: DatasetQuery) -> Json:
+    return query.model_dump(mode="json")
 
 
 def read_scenario_set(artifacts: Artifacts, scenario_set: ScenarioSet) -> list[Scenario]:
@@ -76,52 +119,40 @@ def read_scenario_set(artifacts: Artifacts, scenario_set: ScenarioSet) -> list[S
 
 
 def _make_rows(
-    store: Store, artifacts: Artifacts, kind: DatasetKind, query: DatasetQuery
-) -> tuple[list[Row], dict[str, Any]]:
-    """The rows, and what is to be told of how they were chosen."""
-    if kind == "eval":
-        if query.taskset is None:
-            raise InputError("an eval dataset is made from a scenario set: name it as the query's taskset")
-        scenario_set = store.get(ScenarioSet, query.taskset)
-        redactor = open_redactor(load_recipe(scenario_set.recipe))
-        scenarios = read_scenario_set(artifacts, scenario_set)
-        rows = eval_rows(scenarios, lambda message: redactor.redact_message(message, redactor.open_session()))
-        return list(rows), {}
-    superseded = select_superseded(artifacts, query)
-    traces = read_labelled(store, artifacts, query, superseded)
-    rows = preference_rows(traces, query) if kind == "preference" else sft_rows(traces, query)
-    return list(rows), {"superseded_traces": len(superseded)}
+    store: Store, artifacts: Artifacts, kind: DatasetKind, query: DatasetQuery, selection: Selection
+) -> Iterator[Made]:
+    if kind == "eval" and query.taskset is not None:
+        return _read_scenarios(store, artifacts, query.taskset)
+    if kind == "eval" and not query.days:
+        raise InputError("an eval dataset is made from a scenario set or from days: name the query's taskset or days")
+    if kind == "preference":
+        return preference_rows(selection, query) if query.form == "pairs" else score_rows(selection, query)
+    rows = {"sft": sft_rows, "rft": rft_rows, "eval": case_rows}
+    return rows[kind](selection, query)
 
 
-def _nothing(kind: DatasetKind, query: DatasetQuery) -> str:
-    if kind == "eval":
+def _read_scenarios(store: Store, artifacts: Artifacts, taskset: str) -> Iterator[Made]:
+    scenario_set = store.get(ScenarioSet, taskset)
+    redactor = open_redactor(load_recipe(scenario_set.recipe))
+    scenarios = read_scenario_set(artifacts, scenario_set)
+    yield from scenario_rows(scenarios, lambda message: redactor.redact_message(message, redactor.open_session()))
+
+
+def _nothing(kind: DatasetKind, query: DatasetQuery, counts: Mapping[str, int]) -> str:
+    """Why there is no row: what was looked through, what the filters left out, what the rest lacks."""
+    if kind == "eval" and query.taskset is not None:
         return f"scenario set {query.taskset!r} has no scenarios"
     days = f"{query.days[0]} to {query.days[-1]}" if query.days else "no day"
-    missing = (
-        "no pair of a better and a worse one" if kind == "preference" else f"none labelled {query.min_score} or more"
-    )
+    missing = {
+        "sft": f"none labelled {query.min_score} or more",
+        "rft": f"none that a grader accepted and that is labelled {query.min_score} or more",
+        "preference": "no pair of a better and a worse one" if query.form == "pairs" else "none with a step",
+        "eval": f"none labelled {query.min_score} or more that begins with a user",
+    }[kind]
+    left_out = ", ".join(f"{count} by {name.split(': ')[1]}" for name, count in sorted(counts.items()) if ": " in name)
+    told = f"; the filters left out {left_out}" if left_out else ""
     return (
-        f"the {kind} dataset would be empty: among the traces of {days} (recipe {query.recipe or 'any'}, "
-        f"project {query.project}) there is {missing}. Widen the days, or lower min_score."
+        f"the {kind} dataset would be empty: among the {counts.get('traces', 0)} traces of {days} "
+        f"(recipe {query.recipe or 'any'}, project {query.project}) there is {missing}{told}. "
+        "Widen the days or the filters, or lower min_score."
     )
-
-
-def _measure(rows: list[Row]) -> dict[str, Any]:
-    text = "chosen" if "chosen" in rows[0] else "messages"
-    lengths = sorted(len(row[text]) for row in rows)
-    counted = {
-        f"rows_by_{column}": _count(row[column] for row in rows)
-        for column in ("level", "kind", "pairing")
-        if column in rows[0]
-    }
-    characters = {
-        "mean": sum(lengths) / len(lengths),
-        "median": lengths[len(lengths) // 2],
-        "p95": lengths[min(len(lengths) - 1, int(len(lengths) * 0.95))],
-        "max": lengths[-1],
-    }
-    return {**counted, "characters_per_conversation": characters}
-
-
-def _count(values: Iterable[str | None]) -> dict[str, int]:
-    return dict(sorted(Counter(value or "unknown" for value in values).items()))

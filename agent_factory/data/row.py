@@ -8,34 +8,48 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator
-from itertools import islice
-from typing import Any, Literal, NamedTuple
+from typing import Any, NamedTuple
 
-from agent_factory.contracts.dataset import DatasetKind
+import pyarrow as pa
+
+from agent_factory.contracts.dataset import Bond, DatasetKind
 from agent_factory.contracts.scenario import Scenario
 from agent_factory.contracts.trace import Trace
 from agent_factory.core.digest import digest_json
-from agent_factory.data.query import DatasetQuery, Labelled
+from agent_factory.data.query import DatasetQuery, Labelled, called_tools
 from agent_factory.privacy.label import label_of
 
-COLUMNS: dict[DatasetKind, tuple[str, ...]] = {
-    "sft": ("messages", "tools", "task", "level", "kind", "score", "subjects", "trace_ids"),
-    "rft": ("messages", "tools", "task", "level", "kind", "score", "subjects", "trace_ids"),
-    "preference": (
-        "prompt",
-        "chosen",
-        "rejected",
-        "tools",
-        "pairing",
-        "task",
-        "level",
-        "kind",
-        "subjects",
-        "trace_ids",
-    ),
+_TASK = ("tools", "task", "level", "kind")
+_COLUMNS: dict[str, tuple[str, ...]] = {
+    "sft": ("messages", *_TASK, "score", "subjects", "trace_ids"),
+    "rft": ("messages", *_TASK, "score", "subjects", "trace_ids"),
+    "pairs": ("prompt", "chosen", "rejected", "tools", "pairing", "task", "level", "kind", "subjects", "trace_ids"),
+    "scores": ("messages", *_TASK, "score", "label", "subjects", "trace_ids"),
     "eval": ("scenario_id", "level", "kind", "messages", "trace_ids"),
+    "cases": ("messages", "reference", *_TASK, "subjects", "trace_ids"),
 }
+_LISTS = pa.list_(pa.string())
+_TYPES: dict[str, pa.DataType] = {"score": pa.float64(), "trace_ids": _LISTS, "subjects": _LISTS}
+_SHARED = ("IP:", "SECRET:", "BIRTHDATE:")
 Row = dict[str, Any]
+
+
+class Made(NamedTuple):
+    """A row, what binds it to others, and the stratum in which it is drawn: its level and last tool."""
+
+    row: Row
+    bonds: tuple[str, ...] = ()
+    stratum: str = ""
+
+
+def schema_of(kind: DatasetKind, query: DatasetQuery) -> pa.Schema:
+    """The columns of a dataset and their types."""
+    name: str = kind
+    if kind == "preference":
+        name = query.form
+    elif kind == "eval" and query.taskset is None:
+        name = "cases"
+    return pa.schema([(column, _TYPES.get(column, pa.string())) for column in _COLUMNS[name]])
 
 
 def conversation(trace: Trace) -> list[dict[str, Any]]:
@@ -44,61 +58,64 @@ def conversation(trace: Trace) -> list[dict[str, Any]]:
     return [{"role": "system", "content": trace.system}, *told] if trace.system else told
 
 
-def sft_rows(traces: Iterable[Labelled], query: DatasetQuery) -> Iterator[Row]:
+def sft_rows(traces: Iterable[Labelled], query: DatasetQuery) -> Iterator[Made]:
     """One row for each conversation worth imitating: well labelled, within policy, not seen before."""
-    seen: set[str] = set()
-    for trace, score, _ in traces:
-        if score < query.min_score or _is_unfit(trace):
+    seen: set[bytes] = set()
+    for labelled in traces:
+        if labelled.score < query.min_score or is_unfit(labelled.trace):
             continue
-        messages = conversation(trace)
-        digest = digest_json(messages)
-        if digest not in seen:
-            seen.add(digest)
-            yield {
-                "messages": _dump(messages),
-                "score": score,
-                **_common(trace),
-                "trace_ids": [trace.id],
-            }
+        messages = conversation(labelled.trace)
+        if _is_new(messages, seen):
+            yield _make(labelled, {"messages": dump(messages), "score": labelled.score})
 
 
-def preference_rows(traces: Iterable[Labelled], query: DatasetQuery) -> Iterator[Row]:
-    """Pairs of a better and a worse conversation of the same scenario or task, then of the same kind.
-
-    ``prompt`` is what both begin with (the system prompt and shared first messages; empty where they
-    share none), ``chosen`` and ``rejected`` how each goes on. A trace that found a partner in its
-    own task is not paired again by kind.
-    """
-    good: list[_Candidate] = []
-    bad: list[_Candidate] = []
-    seen: set[str] = set()
-    for trace, score, _ in traces:
-        candidate = _Candidate.of(trace)
-        if not trace.steps or candidate.digest in seen:
+def rft_rows(traces: Iterable[Labelled], query: DatasetQuery) -> Iterator[Made]:
+    """Conversations that a grader accepted, a few different ones a task: what reinforcement keeps of samples."""
+    seen: set[bytes] = set()
+    taken: dict[str, int] = {}
+    for labelled in traces:
+        trace = labelled.trace
+        if trace.outcome is None or not trace.outcome.success or labelled.score < query.min_score or is_unfit(trace):
             continue
-        seen.add(candidate.digest)
-        if score >= query.min_score and not _is_unfit(trace):
-            good.append(candidate)
-        elif score < min(0.5, query.min_score):
-            bad.append(candidate)
-    paired: set[str] = set()
-    for pairing in ("task", "kind"):
-        for better, worse in _pairs(good, bad, pairing, query.max_pairs_per_task, frozenset(paired)):
-            paired.update((better.trace_id, worse.trace_id))
-            yield _pair_row(better, worse, pairing)
+        messages, task = conversation(trace), task_of(trace)
+        if task is not None and taken.get(task, 0) >= query.max_pairs_per_task:
+            continue
+        if _is_new(messages, seen):
+            if task is not None:
+                taken[task] = taken.get(task, 0) + 1
+            yield _make(labelled, {"messages": dump(messages), "score": trace.outcome.reward})
 
 
-def eval_rows(scenarios: Iterable[Scenario], redact: Any) -> Iterator[Row]:
+def score_rows(traces: Iterable[Labelled], _: DatasetQuery) -> Iterator[Made]:
+    """Every conversation with its score and who gave it, good and bad: for a reward model that learns scores."""
+    seen: set[bytes] = set()
+    for labelled in traces:
+        messages = conversation(labelled.trace)
+        if labelled.trace.steps and _is_new(messages, seen):
+            label = str(labelled.label["kind"])
+            yield _make(labelled, {"messages": dump(messages), "score": labelled.score, "label": label})
+
+
+def case_rows(traces: Iterable[Labelled], query: DatasetQuery) -> Iterator[Made]:
+    """What a conversation opens with, and as ``reference`` how a good one went on from there."""
+    seen: set[bytes] = set()
+    for labelled in traces:
+        messages = conversation(labelled.trace)
+        begun = next((i for i, message in enumerate(messages) if message["role"] == "assistant"), len(messages))
+        if labelled.score < query.min_score or is_unfit(labelled.trace) or begun == 0:
+            continue
+        if _is_new(messages[:begun], seen):
+            yield _make(labelled, {"messages": dump(messages[:begun]), "reference": dump(messages[begun:])})
+
+
+def scenario_rows(scenarios: Iterable[Scenario], redact: Any) -> Iterator[Made]:
     """The openings of held-out scenarios, redacted as traces are; ``trace_ids`` is empty."""
     for scenario in scenarios:
         messages = [redact(message).to_wire() for message in scenario.opening]
-        yield {
-            "scenario_id": scenario.id,
-            "level": scenario.level,
-            "kind": scenario.kind,
-            "messages": _dump(messages),
-            "trace_ids": [],
-        }
+        row = {"scenario_id": scenario.id, "level": scenario.level, "kind": scenario.kind}
+        yield Made(
+            {**row, "messages": dump(messages), "trace_ids": []}, (f"task:{scenario.id}",), f"{scenario.level}/{None}"
+        )
 
 
 def task_of(trace: Trace) -> str | None:
@@ -107,86 +124,61 @@ def task_of(trace: Trace) -> str | None:
     return trace.scenario_id or (None if task is None else str(task))
 
 
-class _Candidate(NamedTuple):
-    """What a pair needs of a trace, with the conversation as text."""
-
-    trace_id: str
-    task: str | None
-    kind: str | None
-    messages: str
-    digest: str
-    common: Row
-
-    @classmethod
-    def of(cls, trace: Trace) -> _Candidate:
-        messages = conversation(trace)
-        common = _common(trace)
-        kind = None if common["kind"] is None else f"{trace.recipe}/{common['kind']}"
-        return cls(trace.id, task_of(trace), kind, _dump(messages), digest_json(messages), common)
-
-
-def _pairs(
-    good: list[_Candidate], bad: list[_Candidate], by: Literal["task", "kind"], limit: int, paired: frozenset[str]
-) -> Iterator[tuple[_Candidate, _Candidate]]:
-    groups: dict[str, tuple[list[_Candidate], list[_Candidate]]] = {}
-    for side, candidates in enumerate((good, bad)):
-        for candidate in candidates:
-            group = candidate.task if by == "task" else candidate.kind
-            if group is not None and candidate.trace_id not in paired:
-                groups.setdefault(group, ([], []))[side].append(candidate)
-    for group in sorted(groups):
-        better, worse = groups[group]
-        if not better or not worse:
-            continue
-        fewer, more = sorted((len(better), len(worse)))
-        # By kind, a trace of the smaller side is used ``limit`` times at most.
-        count = min(limit, fewer * more) if by == "task" else min(limit * fewer, more)
-        for i, j in islice(_spread(fewer, more), count):
-            yield (better[i], worse[j]) if len(better) == fewer else (better[j], worse[i])
-
-
-def _spread(fewer: int, more: int) -> Iterator[tuple[int, int]]:
-    """Every cell of a table once, so that each row and column is used before one is used again."""
-    for shift in sorted(range(more), key=lambda shift: (shift % fewer, shift)):
-        for i in range(fewer):
-            yield i, (i + shift) % more
-
-
-def _pair_row(better: _Candidate, worse: _Candidate, pairing: str) -> Row:
-    chosen, rejected = json.loads(better.messages), json.loads(worse.messages)
-    shared = 0
-    for ours, theirs in zip(chosen, rejected, strict=False):
-        if ours != theirs or ours["role"] == "assistant":
-            break
-        shared += 1
-    subjects = sorted({*better.common["subjects"], *worse.common["subjects"]})
-    return {
-        "prompt": _dump(chosen[:shared]),
-        "chosen": _dump(chosen[shared:]),
-        "rejected": _dump(rejected[shared:]),
-        "pairing": pairing,
-        **better.common,
-        "subjects": subjects,
-        "trace_ids": [better.trace_id, worse.trace_id],
-    }
-
-
-def _is_unfit(trace: Trace) -> bool:
+def is_unfit(trace: Trace) -> bool:
+    """Whether a trace is nothing to imitate, whatever its score: it broke the policy, or broke off."""
     violated = trace.outcome is not None and trace.outcome.policy_violations
     return bool(violated) or trace.failure is not None or not trace.steps
 
 
-def _common(trace: Trace) -> Row:
+def describe(trace: Trace) -> Row:
+    """What every row of a trace has in common."""
     level, kind = trace.metadata.get("level"), trace.metadata.get("kind")
     return {
-        "tools": _dump([tool.to_wire() for tool in trace.tools]),
+        "tools": dump([tool.to_wire() for tool in trace.tools]),
         "task": task_of(trace),
         "level": None if level is None else str(level),
         "kind": None if kind is None else str(kind),
         # Who is in it, by keyed hash: for leak checks, and to find a person without naming them.
-        "subjects": sorted({f"{label_of(name)}:{found}" for name, found in trace.pseudonyms.items()}),
+        "subjects": subjects_of(trace),
     }
 
 
-def _dump(value: Any) -> str:
+def subjects_of(trace: Trace) -> list[str]:
+    """Whom and what a trace speaks of, as ``EMAIL:<keyed hash>``."""
+    return sorted({f"{label_of(name)}:{found}" for name, found in trace.pseudonyms.items()})
+
+
+def bonds_of(trace: Trace) -> tuple[str, ...]:
+    """What keeps a trace's rows together with others: its people, its session, its task."""
+    bonds: list[str] = [f"{_bond('subject')}{name}" for name in subjects_of(trace) if not name.startswith(_SHARED)]
+    if trace.session_id is not None:
+        bonds.append(f"{_bond('session')}{trace.session_id}")
+    if (task := task_of(trace)) is not None:
+        bonds.append(f"{_bond('task')}{trace.recipe}/{task}")
+    return tuple(bonds)
+
+
+def stratum_of(trace: Trace) -> str:
+    """Its level and the tool that it called last, which is the one that did something about the request."""
+    return f"{trace.metadata.get('level')}/{next(reversed(called_tools(trace)), None)}"
+
+
+def dump(value: Any) -> str:
+    """JSON text as it stands in rows."""
     return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+
+
+def _bond(name: Bond) -> str:
+    return f"{name}:"
+
+
+def _make(labelled: Labelled, told: Row) -> Made:
+    trace = labelled.trace
+    return Made({**told, **describe(trace), "trace_ids": [trace.id]}, bonds_of(trace), stratum_of(trace))
+
+
+def _is_new(messages: list[dict[str, Any]], seen: set[bytes]) -> bool:
+    digest = bytes.fromhex(digest_json(messages))[:16]
+    known = digest in seen
+    seen.add(digest)
+    return not known

@@ -72,7 +72,7 @@ def test_enough_rows(store: Store, artifacts: Artifacts, trace: Make, take_day: 
     assert check_enough_rows(manifest, 1).passed
     outcome = check_enough_rows(manifest, 2)
     assert not outcome.passed
-    assert outcome.description == "D1 has 1 rows; at least 2 are asked for"
+    assert outcome.description == "D1 has 1 rows for training; at least 2 are asked for"
 
 
 OPENING = "Could you kindly tell me whether my parcel with number 8815 has already left the warehouse? Yara Sanchez"
