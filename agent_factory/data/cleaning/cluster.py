@@ -1,7 +1,7 @@
 """Clusters of like tasks: a codebook is fitted once, every day after that is only assigned to it.
 
-Model: a task is the words that the user opened with (masked: no numbers, no placeholders), or the names
-of the tools that were called where no user spoke; weighted by TF-IDF and grouped by scikit-learn's
+Model: a task is the words that the user opened with (no numbers, no placeholders) and, with less weight,
+the names of the tools that were called; weighted by TF-IDF and grouped by scikit-learn's
 KMeans, the number of groups by silhouette. A cluster is named by its top terms by class-based TF-IDF
 (https://arxiv.org/abs/2203.05794). Invariant: names change with the codebook's version alone, and the
 same traces and seed fit the same codebook.
@@ -13,7 +13,7 @@ import math
 import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 from agent_factory.contracts.decision import ClusterShape
 from agent_factory.contracts.trace import Trace
@@ -23,9 +23,20 @@ ENOUGH = 100
 """Traces from which a codebook is fitted, at least."""
 OTHER = "other"
 """The cluster of what shares no term with any other."""
-_SIZES = (4, 6, 8, 10, 12, 16, 20)
+_SIZES = (4, 6, 8, 10, 12, 16)
 _VOCABULARY, _WORDS_READ, _NAMED_BY = 600, 400, 3
+_TOOL, _TOOL_SHARE = "tool:", 0.4
+_CLEARLY = 0.03
 _SEED = 0
+# Words of courtesy and contact, beside the stop words that scikit-learn has.
+_COURTESY = frozenset(
+    """
+    want like need know tell let please thanks thank hello hey dear regards sincerely kind best cheers
+    hope help could would mail email phone reach sent written forward got get just also one two make
+    question quick good morning day bitte danke hallo gruß grüße der die das und ich mein meine por
+    favor gracias hola merci bonjour
+    """.split()  # noqa: SIM905  words, not a list of strings
+)
 _IDEOGRAPHS = re.compile(r"[\u3040-\u30ff\u3400-\u9fff]+")
 _WORD = re.compile(r"[^\W\d_\u3040-\u30ff\u3400-\u9fff]{3,}")
 _Weights = Mapping[str, float]
@@ -41,7 +52,7 @@ class Fit(NamedTuple):
 
 
 def read_terms(trace: Trace) -> tuple[str, ...]:
-    """The words of a redacted trace's task, each once, in order of appearance."""
+    """The words of a redacted trace's task and the tools that were called for it, each once, in order of appearance."""
     said: list[str] = []
     for message in trace.messages():
         if message.role == "assistant" and said:
@@ -52,8 +63,7 @@ def read_terms(trace: Trace) -> tuple[str, ...]:
     terms = _WORD.findall(text)[:_WORDS_READ]
     for run in _IDEOGRAPHS.findall(text)[:_WORDS_READ]:
         terms += [run[i : i + 2] for i in range(len(run) - 1)]
-    if not terms:
-        terms = [call.name for step in trace.steps for call in step.action.tool_calls]
+    terms += [f"{_TOOL}{call.name}" for step in trace.steps for call in step.action.tool_calls]
     return tuple(dict.fromkeys(terms))
 
 
@@ -91,13 +101,16 @@ def _weigh(documents: Sequence[Sequence[str]]) -> dict[str, float]:
     """Smoothed inverse document frequencies of the terms that tell tasks apart."""
     from sklearn.feature_extraction.text import ENGLISH_STOP_WORDS
 
-    stop: Any = ENGLISH_STOP_WORDS
+    stop: Any = ENGLISH_STOP_WORDS | _COURTESY
     count = len(documents)
     frequency = Counter(term for terms in documents for term in set(terms))
     least = max(2, count // 200)
     fit = [(term, n) for term, n in frequency.items() if least <= n <= 0.6 * count and term not in stop]
     chosen = sorted(fit, key=lambda item: (-item[1], item[0]))[:_VOCABULARY]
-    return {term: round(math.log((1 + count) / (1 + n)) + 1, 6) for term, n in sorted(chosen)}
+    return {
+        term: round((math.log((1 + count) / (1 + n)) + 1) * (_TOOL_SHARE if term.startswith(_TOOL) else 1), 6)
+        for term, n in sorted(chosen)
+    }
 
 
 def _vector(terms: Iterable[str], weights: _Weights) -> dict[str, float]:
@@ -117,10 +130,10 @@ def _group(table: Any) -> tuple[Any, float]:
     for size in _SIZES:
         if size >= kinds:
             break
-        labels: Any = KMeans(size, n_init=3, random_state=_SEED).fit_predict(table)
+        labels: Any = KMeans(size, n_init=cast(Any, 3), random_state=_SEED).fit_predict(table)
         score = float(silhouette_score(table, labels, sample_size=min(1000, len(table)), random_state=_SEED))
         # A finer grouping must be clearly better: fewer names are read more easily.
-        if score > best[0] + 0.01:
+        if score > best[0] + _CLEARLY:
             best = (score, labels)
     return best[1], best[0]
 
@@ -130,10 +143,11 @@ def _shape(table: Any, labels: Any, terms: list[str]) -> tuple[ClusterShape, ...
     import numpy as np
 
     groups = sorted(set(labels.tolist()), key=lambda label: (-int((labels == label).sum()), label))
+    share: Any = np.array([_TOOL_SHARE if term.startswith(_TOOL) else 1.0 for term in terms])
     counts: Any = np.array([(table[labels == label] > 0).sum(axis=0) for label in groups], dtype=float)
     total = counts.sum(axis=0)
     words = np.maximum(counts.sum(axis=1, keepdims=True), 1)
-    relevance = counts / words * np.log(1 + counts.sum() / len(groups) / np.maximum(total, 1))
+    relevance = share * counts / words * np.log(1 + counts.sum() / len(groups) / np.maximum(total, 1))
     shapes: list[ClusterShape] = []
     for row, label in enumerate(groups):
         members: Any = table[labels == label]
@@ -141,7 +155,8 @@ def _shape(table: Any, labels: Any, terms: list[str]) -> tuple[ClusterShape, ...
         length = float(np.linalg.norm(centre)) or 1.0
         kept = {terms[k]: round(float(centre[k]) / length, 5) for k in np.flatnonzero(centre > 1e-3 * length).tolist()}
         top = [terms[k] for k in np.argsort(-relevance[row], kind="stable")[:_NAMED_BY] if counts[row, k] > 0]
-        name = _free_name("-".join(top) or OTHER, {shape.name for shape in shapes})
+        words = [term.removeprefix(_TOOL) for term in top]
+        name = _free_name("-".join(dict.fromkeys(words)) or OTHER, {shape.name for shape in shapes})
         shapes.append(ClusterShape(name=name, terms=kept, members=len(members)))
     return tuple(shapes)
 

@@ -3,7 +3,8 @@
 Model: a trace is three sets (word triples that were said, leaves of tool arguments, leaves of results);
 two traces can only be copies where recipe, outcome, the people and things that placeholders stand for
 (by keyed hash) and the numbers that the user said are the same, so that another customer or order is
-another task. MinHash bands find the pairs, the sets themselves decide: all three must be shared by ``NEAR``. Turns of one session repeat each other and are not copies.
+another task. MinHash bands find the pairs, the sets themselves decide: all three must be shared by ``NEAR``.
+Turns of one session repeat each other and are not copies.
 Invariant: a day's signatures follow from its clean events alone; copies across days are looked for
 where several days are read together, never while one is cleaned.
 """
