@@ -5,6 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Self
 
+from pydantic import Field
+
 from agent_factory.contracts.record import Part
 
 
@@ -14,9 +16,10 @@ def memo_path(folder: Path, project: str, recipe: str) -> Path:
 
 
 class RoundMemo(Part):
-    """The days of the first traffic, whether it was sent, and the build that was ordered."""
+    """The days of the first traffic, what made it, whether it was sent, and the build that was ordered of it."""
 
     days: tuple[str, ...] = ()
+    made_by: dict[str, str] = Field(default_factory=dict)
     sent: bool = False
     build: str | None = None
 

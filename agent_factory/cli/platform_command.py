@@ -100,7 +100,13 @@ def schema() -> None:
 def run_round(
     recipe: str = "support_desk",
     deadline: Annotated[float, typer.Option(help="Seconds that the round may take at most.")] = 2700.0,
-    fresh: Annotated[bool, typer.Option("--fresh", help="Order a new build though the last one is finished.")] = False,
+    fresh: Annotated[
+        bool,
+        typer.Option(
+            "--fresh",
+            help="Order a new build though the last one is finished; of new traffic, if the world was edited.",
+        ),
+    ] = False,
     set_: Set = None,
 ) -> None:
     """One whole round for RECIPE: traffic, build, evaluation, deployment, conversation.

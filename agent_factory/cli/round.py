@@ -1,7 +1,9 @@
 """One whole round: traffic, build, evaluation, deployment, conversation, and its return as data.
 
-Invariant: each step looks first at what is there. A round that was stopped goes on with the same
-days and the same build; one that is finished is shown again, and the agent is talked to again.
+Invariants: each step looks first at what is there. A round that was stopped goes on with the same
+days and the same build; one that is finished is shown again, and the agent is talked to again. A build
+learns from first traffic of one world only: where the recipe's was edited since, the round stops, or
+with ``fresh`` begins again on days that hold nothing else.
 """
 
 from __future__ import annotations
@@ -10,6 +12,7 @@ import time
 from datetime import date
 from typing import Any
 
+from agent_factory.api.build import draft_build
 from agent_factory.cli.desk import open_desk
 from agent_factory.cli.follow import End, find_end, follow
 from agent_factory.cli.lock import hold_lock
@@ -19,14 +22,15 @@ from agent_factory.cli.platform import Platform
 from agent_factory.cli.result import lineage, show_result
 from agent_factory.cli.returned import show_return
 from agent_factory.cli.talk import Conversation
-from agent_factory.cli.traffic import make_first_traffic, past_days, send_traces
+from agent_factory.cli.traffic import free_days, make_first_traffic, require_same_makers, send_traces
 from agent_factory.contracts.build import BuildSpec, DataWindow, Order
 from agent_factory.contracts.stage import StageRun
 from agent_factory.core import clock
-from agent_factory.core.order import make_build_spec, order_build, place_order, read_settings_of
+from agent_factory.core.order import order_build, place_order, read_settings_of
 from agent_factory.core.recipe import load_recipe
 from agent_factory.core.settings import get_settings
-from agent_factory.training.setting import check_stages
+from agent_factory.core.tracelog import TraceLog
+from agent_factory.environment.first_traffic import describe_makers
 
 
 class Round:
@@ -40,6 +44,7 @@ class Round:
         self.overrides = overrides or {}
         sections = {name: values for name, values in self.overrides.items() if name != "gate"}
         self.rules = read_settings_of(self.recipe, sections)
+        self.makers = describe_makers(self.recipe, self.rules)
         self.platform = Platform(self.settings, lambda text: say(f"  {text}"))
         self.fresh = fresh
         self.began_at = clock.now()
@@ -50,6 +55,7 @@ class Round:
     def run(self) -> int:
         """The round; returns the exit code. FactoryError where it cannot come to an end."""
         with hold_lock(self.platform.round_lock, "a round"):
+            self._look_at_traffic()
             try:
                 return self._run()
             finally:
@@ -78,6 +84,15 @@ class Round:
             say(f"Build {build.id} did not pass its gate and serves nobody: see the reasons above.")
         return end.exit_code
 
+    def _look_at_traffic(self) -> None:
+        """Forget traffic that another world made, and the build of it, where that is wanted; raise where it is not."""
+        if not self.memo.days or self.memo.made_by == self.makers:
+            return
+        if not self.fresh:
+            require_same_makers(self.memo.days, self.memo.made_by, self.makers)
+        say("the recipe's world was edited: new first traffic is sent on days of its own (--fresh)")
+        self.memo = RoundMemo()
+
     def _find_build(self) -> BuildSpec | None:
         """The build of the memo, unless it is gone, or finished and a new one is wanted."""
         known = None if self.memo.build is None else self.desk.store.peek(BuildSpec, self.memo.build)
@@ -96,13 +111,13 @@ class Round:
         return known
 
     def _send_traffic(self, url: str) -> None:
-        days = self.memo.days or tuple(past_days(self.rules.first_traffic.days))
+        days = self.memo.days or self._choose_days()
         if self.memo.sent and self.memo.days:
             say(f"first traffic of {days[0]} to {days[-1]} was sent before")
             return
-        self._remember(days=days)
         say(f"first traffic: the predecessor's {self.rules.first_traffic.episodes} episodes on {', '.join(days)}")
         traces = make_first_traffic(self.recipe, self.rules, days, self.desk.project)
+        self._remember(days=days, made_by=self.makers)
         solved = sum(1 for trace in traces if trace.outcome is not None and trace.outcome.success)
         receipt = send_traces(url, traces)
         say(
@@ -111,11 +126,14 @@ class Round:
         )
         self._remember(sent=True)
 
+    def _choose_days(self) -> tuple[str, ...]:
+        taken = {arrival.day for arrival in TraceLog(self.desk.store).arrivals(self.desk.project)}
+        return tuple(free_days(self.rules.first_traffic.days, taken))
+
     def _order(self) -> BuildSpec:
         first, last = date.fromisoformat(self.memo.days[0]), date.fromisoformat(self.memo.days[-1])
         window = DataWindow(first_day=first, last_day=last)
-        build = make_build_spec(self.recipe, self.desk.project, window, self.overrides)
-        check_stages(build)
+        build = draft_build(self.recipe, self.desk.project, window, self.overrides)
         # The memo comes first, so that a stop between the two lines leaves no order that it does not know.
         self._remember(build=build.id)
         order_build(self.desk.store, build)

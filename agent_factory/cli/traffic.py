@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import timedelta
 
 import httpx
@@ -11,16 +11,25 @@ from agent_factory.cli.talk import open_client, read_reply
 from agent_factory.contracts.trace import Trace
 from agent_factory.core import clock
 from agent_factory.core.buildfile import RecipeSettings
+from agent_factory.core.day import FIRST_DAY
+from agent_factory.core.error import ConflictError
 from agent_factory.core.recipe import Recipe
-from agent_factory.core.tracelog import Receipt
+from agent_factory.core.intake import Receipt
 
 _BATCH = 200
 
 
-def past_days(count: int) -> list[str]:
-    """The ``count`` days before today, in UTC, oldest first."""
+def free_days(count: int, taken: Collection[str]) -> list[str]:
+    """The newest ``count`` days in a row before today, in UTC, of which none is ``taken``; oldest first.
+
+    A build's window over such days holds the traffic that is sent on them, and nothing else.
+    """
     today = clock.now().date()
-    return [(today - timedelta(days=back)).isoformat() for back in range(count, 0, -1)]
+    for back in range(1, (today - FIRST_DAY).days - count + 2):
+        days = [(today - timedelta(days=back + more)).isoformat() for more in reversed(range(count))]
+        if not any(day in taken for day in days):
+            return days
+    raise ConflictError(f"no {count} days in a row since {FIRST_DAY} are without traces: set a new AGENT_FACTORY_HOME")
 
 
 def make_first_traffic(recipe: Recipe, settings: RecipeSettings, days: Sequence[str], project: str) -> list[Trace]:
@@ -31,6 +40,17 @@ def make_first_traffic(recipe: Recipe, settings: RecipeSettings, days: Sequence[
     wanted = settings.first_traffic
     scenarios = draw_scenarios(recipe, "train", wanted.episodes, wanted.seed)
     return make_traffic(recipe, scenarios, days, wanted.seed, project)
+
+
+def require_same_makers(days: Sequence[str], made_by: Mapping[str, str], now: Mapping[str, str]) -> None:
+    """ConflictError, with what was edited, where the traffic that stands was made by other makers than those of now."""
+    edited = sorted(name for name in {*made_by, *now} if made_by.get(name) != now.get(name))
+    if edited:
+        raise ConflictError(
+            f"the first traffic of {days[0]} to {days[-1]} was made before {', '.join(edited)} of the recipe changed: "
+            "a build would learn from the tool results of both. `factory round --fresh` sends new traffic on days of "
+            "its own and orders a build of these; or begin with a new AGENT_FACTORY_HOME"
+        )
 
 
 def send_traces(url: str, traces: Sequence[Trace]) -> Receipt:

@@ -1,8 +1,8 @@
 """The first traffic: a recipe's predecessor agent works through scenarios, as production did before.
 
 Invariant: the traces are a function of recipe, scenarios, days and seed, so that sending them twice
-adds nothing. They hold raw personal data, as foreign traces do, and no measurement (time, tokens)
-that was not taken.
+adds nothing, and traffic of an edited world or of other days has other ids. They hold raw personal
+data, as foreign traces do, and no measurement (time, tokens) that was not taken.
 """
 
 from __future__ import annotations
@@ -15,6 +15,8 @@ from random import Random
 from agent_factory.contracts.record import DEFAULT_PROJECT
 from agent_factory.contracts.scenario import Scenario
 from agent_factory.contracts.trace import Trace
+from agent_factory.core.buildfile import RecipeSettings
+from agent_factory.core.digest import digest_bytes, digest_json
 from agent_factory.core.error import InputError, ToolError
 from agent_factory.core.recipe import Recipe
 from agent_factory.environment.rollout import run_episodes
@@ -23,11 +25,29 @@ from agent_factory.gateway.chat import Engine
 
 PREDECESSOR = "predecessor"
 _OPENS, _OPEN_SECONDS = time(8, tzinfo=UTC), 10 * 3600
+# What no trace of the predecessor comes from: orders, bounds, names for redaction, and prose.
+_ELSEWHERE = frozenset({"build.toml", "gate.toml", "names.txt"})
 
 
 def days_before(day: date, count: int) -> list[str]:
     """The ``count`` days before ``day``, oldest first, as YYYY-MM-DD."""
     return [(day - timedelta(days=i)).isoformat() for i in range(count, 0, -1)]
+
+
+def describe_makers(recipe: Recipe, settings: RecipeSettings) -> dict[str, str]:
+    """What makes a recipe's first traffic, each with its digest: the world's code and tools, and how much is asked for.
+
+    Training, evaluation, gate and policy are no part of it: they change no answer of a tool.
+    """
+    code = settings.recipe.model_dump(include={"simulator", "scenarios", "predecessor"})
+    asked = {"[recipe]": code, "[first_traffic]": settings.first_traffic.model_dump()}
+    return {**_digest_world(recipe), **{f"build.toml {name}": digest_json(value) for name, value in asked.items()}}
+
+
+def _digest_world(recipe: Recipe) -> dict[str, str]:
+    files = sorted(path for path in recipe.folder.rglob("*") if path.is_file() and "__pycache__" not in path.parts)
+    named = {path.relative_to(recipe.folder).as_posix(): path for path in files if path.suffix != ".md"}
+    return {name: digest_bytes(path.read_bytes()) for name, path in named.items() if name not in _ELSEWHERE}
 
 
 def make_traffic(
@@ -41,7 +61,7 @@ def make_traffic(
     if not days:
         raise InputError("first traffic needs at least one day, as '2026-11-20'; got none")
     engine: Engine = load_part(recipe, "predecessor")(seed)
-    run = f"traffic-{seed}"
+    run = f"traffic-{seed}-{digest_json([_digest_world(recipe), list(days)])[:8]}"
     traces = asyncio.run(
         run_episodes(
             scenarios, recipe, engine, PREDECESSOR, source="production", project=project, run=run, shielded=False

@@ -1,10 +1,12 @@
 """The first traffic: deterministic production traces with raw personal data, over the given days."""
 
+import shutil
 from datetime import date
 
 import pytest
 
 from agent_factory.core.error import InputError, ToolError
+from agent_factory.core.recipe import Recipe
 from agent_factory.environment.first_traffic import days_before, make_traffic
 from agent_factory.environment.scenario import draw_scenarios
 
@@ -28,6 +30,19 @@ def test_days_before_a_day():
 def test_the_same_arguments_give_the_same_traces(recipe, scenarios, traces):
     assert make_traffic(recipe, scenarios, DAYS, seed=1) == traces
     assert [t.steps for t in make_traffic(recipe, scenarios, DAYS, seed=2)] != [t.steps for t in traces]
+
+
+def test_other_days_and_an_edited_world_have_other_ids(recipe, scenarios, traces, tmp_path):
+    ids = {t.id for t in traces}
+    later = make_traffic(recipe, scenarios[:5], days_before(date(2026, 4, 2), 3), seed=1)
+    copy = Recipe(shutil.copytree(recipe.folder, tmp_path / "support_desk"))
+    (copy.folder / "gate.toml").write_text("")
+    same = make_traffic(copy, scenarios[:5], DAYS, seed=1)
+    (copy.folder / "openapi.yaml").write_text((copy.folder / "openapi.yaml").read_text() + "# edited")
+    edited = make_traffic(copy, scenarios[:5], DAYS, seed=1)
+
+    assert not ids & {t.id for t in (*later, *edited)}
+    assert {t.id for t in same} < ids
 
 
 def test_traces_are_graded_production_of_every_day_in_business_hours(traces, scenarios):
