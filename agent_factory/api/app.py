@@ -12,15 +12,28 @@ from contextlib import asynccontextmanager
 from fastapi import FastAPI
 from pydantic import BaseModel
 
-from agent_factory.api import compute, data, dataset, environment, evaluation, label, order, runtime, training
+from agent_factory.api import (
+    compute,
+    data,
+    dataset,
+    environment,
+    evaluation,
+    label,
+    label_page,
+    order,
+    runtime,
+    training,
+)
 from agent_factory.api.context import Context, SessionRoom
 from agent_factory.api.error import install_errors, tell
 from agent_factory.api.guard import Guard
 from agent_factory.api.inbox import Inbox
+from agent_factory.api.visitor import Doorman
 from agent_factory.core.artifact import open_artifacts
 from agent_factory.core.error import StorageError
 from agent_factory.core.settings import Settings, get_settings
 from agent_factory.core.store import open_store
+from agent_factory.core.tracelog import TraceLog
 
 
 class Health(BaseModel):
@@ -39,7 +52,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         artifacts = open_artifacts(found.artifacts_url)
         sessions = SessionRoom(store, artifacts)
         app.state.context = Context(found, store, artifacts, sessions, found.project)
-        app.state.inbox = Inbox()
+        app.state.inbox = Inbox(TraceLog(store))
         dataset.resume_orders(app.state.context)
         yield
         await sessions.close()
@@ -51,9 +64,10 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         summary="Orders, data, evaluation and sessions of agents that are made like goods.",
         lifespan=lifespan,
     )
-    app.add_middleware(Guard, settings=found)
+    app.state.doorman = Doorman(found)
+    app.add_middleware(Guard, settings=found, doorman=app.state.doorman)
     install_errors(app)
-    for room in (compute, data, label, dataset, environment, training, evaluation, runtime, order):
+    for room in (compute, data, label, label_page, dataset, environment, training, evaluation, runtime, order):
         app.include_router(room.router)
     _add_health(app)
     return app

@@ -1,7 +1,8 @@
 """What stands before every endpoint: the key, the Host header, and the size of the body.
 
 Invariant: a server with a key asks for it from everyone; a server without one answers only this
-machine, under a loopback name, so that neither the network nor a web page reaches it.
+machine, under a loopback name, so that neither the network nor a web page reaches it. The labelling
+pages also open to the cookie that their login gives to those who know the key; nothing else does.
 """
 
 from __future__ import annotations
@@ -10,9 +11,12 @@ import hmac
 import ipaddress
 
 from starlette.datastructures import Headers
+from starlette.requests import cookie_parser
+from starlette.responses import RedirectResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from agent_factory.api.error import render_error
+from agent_factory.api.visitor import LOGIN, PAGES, Doorman
 from agent_factory.core.error import AccessError, FactoryError, TooLargeError
 from agent_factory.core.settings import Settings
 
@@ -36,16 +40,20 @@ def is_loopback(host: str) -> bool:
 class Guard:
     """ASGI middleware; errors are answered in the same shape as the endpoints' own."""
 
-    def __init__(self, app: ASGIApp, settings: Settings) -> None:
+    def __init__(self, app: ASGIApp, settings: Settings, doorman: Doorman) -> None:
         self.app = app
+        self.doorman = doorman
         self.key = settings.api_key.get_secret_value() if settings.api_key else None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Let the request pass, or answer it with 401 or 413."""
+        """Let the request pass, or answer it with 401 or 413; a page's visitor without cookie is sent to sign in."""
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
         headers = Headers(scope=scope)
+        if self._must_sign_in(scope["path"], headers):
+            await RedirectResponse(f"{LOGIN}?to={scope['path']}", status_code=303)(scope, receive, send)
+            return
         limit = MAX_EVENTS_BYTES if scope["path"] == _EVENTS else MAX_BODY_BYTES
         try:
             self._check_access(scope, headers)
@@ -55,12 +63,22 @@ class Guard:
             return
         await self.app(scope, _counted(receive, limit), send)
 
+    def _must_sign_in(self, path: str, headers: Headers) -> bool:
+        """Whether a page is asked for by somebody who has given neither key nor cookie."""
+        if self.key is None or not _is_page(path) or path == LOGIN or self._has_key(headers):
+            return False
+        return self.doorman.recognize(cookie_parser(headers.get("cookie", ""))) is None
+
+    def _has_key(self, headers: Headers) -> bool:
+        scheme, _, given = headers.get("authorization", "").partition(" ")
+        key = self.key or ""
+        return scheme.lower() == "bearer" and hmac.compare_digest(given.strip().encode(), key.encode())
+
     def _check_access(self, scope: Scope, headers: Headers) -> None:
         if scope["path"] in _OPEN:
             return
         if self.key is not None:
-            scheme, _, given = headers.get("authorization", "").partition(" ")
-            if scheme.lower() != "bearer" or not hmac.compare_digest(given.strip().encode(), self.key.encode()):
+            if not self._has_key(headers) and not _is_page(scope["path"]):  # see _must_sign_in for pages
                 raise AccessError("no API key, or the wrong one: send 'Authorization: Bearer <AGENT_FACTORY_API_KEY>'")
             return
         client = scope.get("client")
@@ -72,6 +90,10 @@ class Guard:
         host = headers.get("host", "")
         if not is_loopback(_host_name(host)):
             raise AccessError(f"the Host header is {host!r}: a server without a key answers to loopback names only")
+
+
+def _is_page(path: str) -> bool:
+    return path == PAGES or path.startswith(f"{PAGES}/")
 
 
 def _host_name(host: str) -> str:

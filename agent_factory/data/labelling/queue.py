@@ -120,7 +120,7 @@ def undo(store: Store, project: str, reviewer: str, kind: ItemKind) -> Assignmen
         ends = clock.now() + timedelta(seconds=policy.lease_seconds)
         reopened = last.model_copy(update={"state": "open", "answered_at": None, "expires_at": ends})
         store.put_in(connection, reopened, replace=True)
-        word = _find_word(store, project, last) if last.state == "done" else None
+        word = find_word(store, project, last) if last.state == "done" else None
         if word is not None:
             withdrawn = word.model_copy(update={"state": "withdrawn", "created_at": clock.now()})
             store.put_in(connection, withdrawn, replace=True)
@@ -223,7 +223,8 @@ def _words(store: Store, project: str, kind: ItemKind) -> list[tuple[str, str]]:
     ]
 
 
-def _find_word(store: Store, project: str, assignment: Assignment) -> Feedback | Preference | None:
+def find_word(store: Store, project: str, assignment: Assignment) -> Feedback | Preference | None:
+    """What the reviewer of an assignment said of it, withdrawn or not."""
     if assignment.kind == "compare":
         first, second = sorted(assignment.trace_ids)
         return store.peek(Preference, make_id("preference", project, first, second, "person", assignment.reviewer))

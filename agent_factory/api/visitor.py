@@ -1,0 +1,95 @@
+"""Who sits before the labelling pages: a signed cookie that names the reviewer and the project.
+
+The cookie is http-only and same-site, and goes to the pages alone; where the server has a key, it is
+given to those who know it. Invariant: it cannot be made or changed without the server's secret, ends
+with a change of the key, and opens nothing but the pages.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import hmac
+import time
+from collections.abc import Mapping
+from urllib.parse import urlsplit
+
+from pydantic import Field, ValidationError
+from starlette.requests import Request
+from starlette.responses import Response
+
+from agent_factory.contracts.record import Name, Part
+from agent_factory.core.error import AccessError
+from agent_factory.core.settings import Settings
+from agent_factory.privacy.key import read_key
+
+COOKIE = "factory_reviewer"
+PAGES = "/label"
+LOGIN = "/label/login"
+LIFETIME_SECONDS = 12 * 3600
+
+
+class Visitor(Part):
+    """A reviewer at work in a project, until ``ends`` (seconds since 1970)."""
+
+    reviewer: str = Field(min_length=1, max_length=200)
+    project: Name
+    ends: int
+
+
+class Doorman:
+    """Makes and reads cookies, and the tokens of forms, under a secret that follows from home and key."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._secret: bytes | None = None
+
+    def admit(self, response: Response, request: Request, reviewer: str, project: str) -> None:
+        """Give the browser its cookie."""
+        visitor = Visitor(reviewer=reviewer, project=project, ends=int(time.time()) + LIFETIME_SECONDS)
+        body = base64.urlsafe_b64encode(visitor.model_dump_json().encode()).decode()
+        response.set_cookie(
+            COOKIE,
+            f"{body}.{self._sign('cookie', body)}",
+            max_age=LIFETIME_SECONDS,
+            path=PAGES,
+            httponly=True,
+            samesite="strict",
+            secure=request.url.scheme == "https",
+        )
+
+    def recognize(self, cookies: Mapping[str, str]) -> Visitor | None:
+        """The visitor of a cookie that is ours and has not ended."""
+        body, _, signature = cookies.get(COOKIE, "").partition(".")
+        if not body or not hmac.compare_digest(signature.encode(), self._sign("cookie", body).encode()):
+            return None
+        try:
+            visitor = Visitor.model_validate_json(base64.urlsafe_b64decode(body))
+        except (ValueError, ValidationError):
+            return None
+        return visitor if visitor.ends > time.time() else None
+
+    def token(self, cookies: Mapping[str, str]) -> str:
+        """What a form of this visitor must bring back, which no other site can know."""
+        return self._sign("form", cookies.get(COOKIE, ""))
+
+    def require_token(self, request: Request, given: str) -> None:
+        """AccessError unless the form came from our page to this visitor."""
+        require_same_origin(request)
+        if not hmac.compare_digest(given.encode(), self.token(request.cookies).encode()):
+            raise AccessError("the form is not from this page, or you signed in again since: open the page anew")
+
+    def _sign(self, purpose: str, text: str) -> str:
+        if self._secret is None:
+            key = self._settings.api_key.get_secret_value() if self._settings.api_key else ""
+            self._secret = hmac.digest(read_key(self._settings.home), f"label pages {key}".encode(), hashlib.sha256)
+        return hmac.new(self._secret, f"{purpose} {text}".encode(), hashlib.sha256).hexdigest()
+
+
+def require_same_origin(request: Request) -> None:
+    """AccessError where the browser says that another site's page sent this."""
+    if request.headers.get("sec-fetch-site", "same-origin") not in ("same-origin", "none"):
+        raise AccessError("the form was sent by another site's page: open /label itself")
+    origin = request.headers.get("origin")
+    if origin is not None and urlsplit(origin).netloc != request.headers.get("host"):
+        raise AccessError(f"the form was sent by a page of {origin!r}, not by this server's: open /label itself")
