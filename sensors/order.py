@@ -68,9 +68,8 @@ def _look_at(
     if order.kind != "build":
         plan = plan_single(store, order, spec)
         return _refuse(store, order, plan.refusal) if plan.refusal else plan
-    lacking = {"pretrain", "sft", "reward", "rft"} - {stage.kind for stage in spec.stages}
-    if lacking:
-        return _refuse(store, order, f"build {spec.id!r} lacks the training stages {sorted(lacking)}: all are needed")
+    if spec.lacking():
+        return _refuse(store, order, f"build {spec.id!r} lacks the training stages {spec.lacking()}: all are needed")
     counts = expected.setdefault(order.id, _count_traces(store, order.project))
     days = spec.window.days()
     reason = explain_window(context.instance, days, counts)

@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal
 from fastapi import APIRouter, Path, Response
 from pydantic import BaseModel, Field
 
+from agent_factory.api.build import draft_build
 from agent_factory.api.context import Context, Ctx, Key
 from agent_factory.api.error import tell
 from agent_factory.api.order import OrderReply, accept
@@ -20,9 +21,8 @@ from agent_factory.contracts.stage import StageRun
 from agent_factory.core import clock
 from agent_factory.core.digest import digest_json
 from agent_factory.core.error import ConflictError
-from agent_factory.core.order import make_build_spec, order_build
+from agent_factory.core.order import order_build
 from agent_factory.core.recipe import load_recipe
-from agent_factory.training.setting import check_stages
 
 router = APIRouter(prefix="/train", tags=["training"])
 Job = Annotated[str, Path(description="The build's id, as POST /train/jobs gave it")]
@@ -70,8 +70,7 @@ def order_job(body: JobRequest, response: Response, context: Ctx, key: Key = Non
     window = DataWindow(first_day=body.first_day, last_day=body.last_day)
     build_id = None if key is None else f"{body.recipe}-{digest_json([context.project, key])[:12]}"
     known = None if build_id is None else context.store.peek(BuildSpec, build_id)
-    spec = make_build_spec(recipe, context.project, window, body.overrides, build_id=build_id)
-    check_stages(spec)
+    spec = draft_build(recipe, context.project, window, body.overrides, build_id=build_id)
     if known is not None:
         changed = spec.model_copy(update={"created_at": known.created_at}) != known
         if changed:

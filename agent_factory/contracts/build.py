@@ -7,7 +7,7 @@ files do not change an accepted build.
 from __future__ import annotations
 
 from datetime import date, timedelta
-from typing import Literal, Self
+from typing import Literal, Self, get_args
 
 from pydantic import Field, model_validator
 
@@ -89,6 +89,10 @@ class BuildSpec(Record):
             if stage.kind == kind:
                 return stage
         raise KeyError(f"build {self.id!r} has no stage {kind!r}; it has {[s.kind for s in self.stages]}")
+
+    def lacking(self) -> list[StageKind]:
+        """The stages that a build needs and this one has not."""
+        return [kind for kind in get_args(StageKind) if kind not in {stage.kind for stage in self.stages}]
 
 
 OrderKind = Literal["build", "dataset", "rollout", "evaluation", "promotion"]

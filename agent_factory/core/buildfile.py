@@ -5,11 +5,13 @@ Invariant: a key that no section knows is refused, so that a misspelt one is not
 
 from __future__ import annotations
 
-from typing import Any
+import re
+from typing import Annotated, Any
 
-from pydantic import Field
+from pydantic import Field, PlainSerializer, field_validator
 
 from agent_factory.contracts.build import EvaluationSpec
+from agent_factory.contracts.dataset import Filters
 from agent_factory.contracts.record import Count, Json, Part
 
 
@@ -63,7 +65,7 @@ class ReturnSection(Part):
 class PriceSection(Part):
     """``[prices]``: what a core-hour and a million tokens cost."""
 
-    currency: str = Field(min_length=3, max_length=3)
+    currency: str = Field(pattern="^[A-Z]{3}$")
     cpu_core_hour: float = Field(ge=0)
     prompt_million_tokens: float = Field(ge=0)
     completion_million_tokens: float = Field(ge=0)
@@ -86,6 +88,21 @@ class PrivacySection(Part):
 
     references: str | None = None
 
+    @field_validator("references")
+    @classmethod
+    def _check_expression(cls, value: str | None) -> str | None:
+        try:
+            empty = value is not None and re.compile(value).search("") is not None
+        except re.error as error:
+            raise ValueError(f"it is not a regular expression: {error}") from error
+        if empty:
+            raise ValueError("it matches the empty text, so it would be found between all letters")
+        return value
+
+
+def _dump_set(filters: Filters) -> dict[str, Any]:
+    return filters.model_dump(mode="json", exclude_unset=True)
+
 
 class TrainingSection(Part):
     """``[training]``: the stages in order, each ``[[training.stage]]`` with a kind and its parameters."""
@@ -94,7 +111,10 @@ class TrainingSection(Part):
 
 
 class RecipeSettings(Part):
-    """``build.toml`` as a whole. ``nano`` is checked by training and ``data`` by data, which own them."""
+    """``build.toml`` as a whole. ``nano`` is checked by training, which owns it.
+
+    ``data`` is kept as it was given: what it leaves out is the build's own, such as its recipe and its seed.
+    """
 
     build: BuildSection
     recipe: CodeSection
@@ -106,6 +126,6 @@ class RecipeSettings(Part):
     return_traces: ReturnSection
     prices: PriceSection
     demo: DemoSection
-    data: Json = Field(default_factory=dict)
+    data: Annotated[Filters, PlainSerializer(_dump_set)] = Filters()
     runtime: RuntimeSection = RuntimeSection()
     privacy: PrivacySection = PrivacySection()

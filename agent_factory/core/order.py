@@ -1,14 +1,13 @@
 """Orders: what the API or CLI asks for, and the build that a recipe's files make of it.
 
 Invariants: a BuildSpec is made from ``build.toml`` and ``gate.toml`` as they are now, and every key
-in it was understood; an order placed twice with the same key is one order.
+in it was understood and every part of it is there; an order placed twice with the same key is one order.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from copy import deepcopy
-from typing import Any, cast
+from typing import Any
 
 from pydantic import ValidationError
 
@@ -26,18 +25,19 @@ from agent_factory.core import clock
 from agent_factory.core.buildfile import RecipeSettings
 from agent_factory.core.day import require_days
 from agent_factory.core.digest import digest_json
-from agent_factory.core.error import ConflictError, InputError
+from agent_factory.core.error import ConflictError
+from agent_factory.core.override import explain, merge, read_table
 from agent_factory.core.recipe import Recipe, load_recipe
 from agent_factory.core.store import Store
 
 
 def read_settings_of(recipe: Recipe, overrides: Mapping[str, Any] | None = None) -> RecipeSettings:
     """``build.toml`` checked, with ``overrides`` merged over it; InputError names every wrong key."""
-    merged = _merge(recipe, overrides or {})
+    merged = merge(recipe, overrides or {})
     try:
         return RecipeSettings.model_validate(merged)
     except ValidationError as error:
-        raise InputError(_explain(f"{recipe.folder / 'build.toml'}", error)) from error
+        raise explain(f"{recipe.folder / 'build.toml'}", error, overrides) from error
 
 
 def make_build_spec(
@@ -52,16 +52,16 @@ def make_build_spec(
 
     ``overrides`` has the shape of build.toml, with ``training`` by kind and ``gate`` beside it:
     ``{"rollouts": {"episodes": 50}, "training": {"sft": {"steps": 20}}, "gate": {"min_success": 0.5}}``.
-    Raises NotFoundError for an unknown recipe, InputError for what its files or overrides get wrong, and
-    for a window with days that no data is taken of.
+    Raises NotFoundError for an unknown recipe, InputError for what its files, its code or the overrides
+    get wrong, and for a window with days that no data is taken of.
     """
     require_days(window.first_day, window.last_day)
     if isinstance(recipe, str):
         recipe = load_recipe(recipe)
     overrides = dict(overrides or {})
-    gate = {**recipe.gate, **_table(overrides.pop("gate", {}), "gate")}
+    gate = read_table(overrides.pop("gate", {}), "gate")
     settings = read_settings_of(recipe, overrides)
-    _require_files(recipe)
+    _require_parts(recipe, settings)
     moment = clock.now()
     try:
         return BuildSpec(
@@ -82,7 +82,7 @@ def make_build_spec(
             settings=settings.model_dump(mode="json"),
         )
     except ValidationError as error:
-        raise InputError(_explain(f"the build of recipe {recipe.name!r}", error)) from error
+        raise explain(f"the build of recipe {recipe.name!r}", error) from error
 
 
 def order_build(store: Store, spec: BuildSpec, *, key: str | None = None) -> Order:
@@ -144,41 +144,11 @@ def move_order(store: Store, order: Order, state: OrderState, reason: str | None
     return moved
 
 
-def _require_files(recipe: Recipe) -> None:
-    # A recipe without them cannot be built: reading raises the InputError that says so now.
-    _ = (recipe.policy, recipe.openapi)
-
-
-def _merge(recipe: Recipe, overrides: Mapping[str, Any]) -> dict[str, Any]:
-    merged = deepcopy(recipe.settings)
-    for section, values in overrides.items():
-        known = merged.setdefault(section, {}) if section in RecipeSettings.model_fields else None
-        if not isinstance(known, dict):
-            raise InputError(
-                f"override {section!r} is no section of {recipe.folder / 'build.toml'}; "
-                f"there are: {', '.join(sorted(merged))}, and 'gate'"
-            )
-        if section == "training":
-            _merge_stages(recipe, cast("dict[str, Any]", known), _table(values, section))
-        else:
-            known.update(_table(values, section))
-    return merged
-
-
-def _merge_stages(recipe: Recipe, training: dict[str, Any], overrides: Mapping[str, Any]) -> None:
-    stages = {stage.get("kind"): stage for stage in training.get("stage", [])}
-    for kind, parameters in overrides.items():
-        if kind not in stages:
-            raise InputError(
-                f"override of training stage {kind!r}: recipe {recipe.name!r} has {', '.join(map(str, stages))}"
-            )
-        stages[kind].update(_table(parameters, f"training.{kind}"))
-
-
-def _table(value: Any, where: str) -> dict[str, Any]:
-    if not isinstance(value, Mapping):
-        raise InputError(f"override {where!r} is {value!r}, expected a table of settings")
-    return dict(cast("Mapping[str, Any]", value))
+def _require_parts(recipe: Recipe, settings: RecipeSettings) -> None:
+    # What a stage would miss hours later is looked for now: each of these raises the InputError that names it.
+    _ = (recipe.policy, recipe.openapi, recipe.names)
+    for part in type(settings.recipe).model_fields:
+        recipe.load(getattr(settings.recipe, part))
 
 
 def _read_stages(recipe: Recipe, settings: RecipeSettings) -> tuple[StageSpec, ...]:
@@ -189,20 +159,12 @@ def _read_stages(recipe: Recipe, settings: RecipeSettings) -> tuple[StageSpec, .
             stages.append(StageSpec.model_validate({"kind": stage.get("kind"), "parameters": parameters}))
         except ValidationError as error:
             where = f"[[training.stage]] number {number} in {recipe.folder / 'build.toml'}"
-            raise InputError(_explain(where, error)) from error
+            raise explain(where, error) from error
     return tuple(stages)
 
 
-def _read_gate(recipe: Recipe, gate: dict[str, Any]) -> GateSpec:
+def _read_gate(recipe: Recipe, overrides: Mapping[str, Any]) -> GateSpec:
     try:
-        return GateSpec.model_validate(gate)
+        return GateSpec.model_validate({**recipe.gate, **overrides})
     except ValidationError as error:
-        raise InputError(_explain(f"{recipe.folder / 'gate.toml'}", error)) from error
-
-
-def _explain(where: str, error: ValidationError) -> str:
-    told = "; ".join(
-        f"{'.'.join(map(str, item['loc'])) or 'value'}: {item['msg']}, got {item['input']!r}"[:300]
-        for item in error.errors()
-    )
-    return f"{where} is not as expected: {told}. Correct these keys."
+        raise explain(f"{recipe.folder / 'gate.toml'}", error, {"gate": overrides}, "gate") from error

@@ -11,6 +11,7 @@ import importlib
 import importlib.util
 import sys
 import tomllib
+import traceback
 from collections.abc import Callable
 from functools import cached_property
 from pathlib import Path
@@ -20,7 +21,7 @@ from typing import Any
 import yaml
 
 from agent_factory.contracts.record import NAME_PATTERN
-from agent_factory.core.digest import digest_bytes, digest_folder
+from agent_factory.core.digest import digest_folder, digest_json
 from agent_factory.core.error import InputError, NotFoundError
 from agent_factory.core.settings import get_settings
 
@@ -70,26 +71,48 @@ class Recipe:
         return tuple(line.strip() for line in lines if line.strip() and not line.startswith("#"))
 
     def load(self, target: str) -> Callable[..., Any]:
-        """A function of the recipe's code, named ``module:function`` as in ``simulator:create_app``."""
+        """A function of the recipe's code, named ``module:function`` as in ``simulator:create_app``.
+
+        InputError tells what is missing, or file, line and error where the code raised when it was loaded.
+        """
         module_name, _, attribute = target.partition(":")
         try:
             module = importlib.import_module(f"{self._package().__name__}.{module_name}")
-            return getattr(module, attribute)
-        except (ImportError, AttributeError, SyntaxError) as error:
+        except InputError:
+            raise
+        except (Exception, SystemExit) as error:  # the recipe's code is its author's: whatever it raises is theirs
             raise InputError(
-                f"recipe {self.name!r} names {target!r} in build.toml, but {error}. "
-                f"Expected a function {attribute!r} in {self.folder / module_name}."
+                f"recipe {self.name!r} names {target!r} in build.toml, but {self._place(error)}"
             ) from error
+        found = getattr(module, attribute, None) if attribute else None
+        if not callable(found):
+            raise InputError(
+                f"recipe {self.name!r} names {target!r} in build.toml, but {module.__file__} has no function "
+                f'{attribute!r}: expected "module:function"'
+            )
+        return found
+
+    def _place(self, error: BaseException) -> str:
+        """An error of the recipe's code with its file and line, where it has them."""
+        told = f"{type(error).__name__}: {error}"
+        if isinstance(error, SyntaxError):
+            return told  # names file and line itself
+        frames = traceback.extract_tb(error.__traceback__)
+        own = [frame for frame in frames if Path(frame.filename).is_relative_to(self.folder)]
+        return f"{own[-1].filename}, line {own[-1].lineno}: {told}" if own else told
 
     def _package(self) -> ModuleType:
-        # Two folders of the same name are two packages, such as a recipe and a changed copy of it.
-        name = f"recipe_{self.name}_{digest_bytes(str(self.folder.resolve()).encode())[:8]}"
+        # Folders of the same name are packages of their own, and so is a folder that was edited since: a process
+        # that lives long, as the API does, runs what the folder holds.
+        place = digest_json([str(self.folder.resolve()), self.digest])
+        name = f"recipe_{self.name}_{place[:12]}"
         if name not in sys.modules:
-            spec = importlib.util.spec_from_file_location(
-                name, self.folder / "__init__.py", submodule_search_locations=[str(self.folder)]
-            )
+            init = self.folder / "__init__.py"
+            if not init.is_file():
+                raise InputError(f"there is no {init}: the folder of a recipe is a Python package, add the file")
+            spec = importlib.util.spec_from_file_location(name, init, submodule_search_locations=[str(self.folder)])
             if spec is None or spec.loader is None:
-                raise InputError(f"recipe {self.name!r} has no importable {self.folder / '__init__.py'}")
+                raise InputError(f"recipe {self.name!r} has no importable {init}")
             module = importlib.util.module_from_spec(spec)
             sys.modules[name] = module
             try:

@@ -12,24 +12,24 @@ from typing import Any
 from agent_factory.core.digest import digest_folder
 from agent_factory.core.error import ModelError
 
-_REMEDY = "Delete the folder and run the training stage that makes it again."
+REMEDY = "Delete the folder and run the training stage that makes it again."
 
 
 def verify_checkpoint(folder: Path, digest: str | None = None) -> None:
     """Raise ModelError unless the folder is a whole checkpoint with that digest (where one is given)."""
     if not folder.is_dir():
-        raise ModelError(f"there is no model at {str(folder)!r}. {_REMEDY}")
+        raise ModelError(f"there is no model at {str(folder)!r}. {REMEDY}")
     if not (folder / "config.json").is_file():
-        raise ModelError(f"the model at {str(folder)!r} has no config.json: it is not a checkpoint. {_REMEDY}")
+        raise ModelError(f"the model at {str(folder)!r} has no config.json: it is not a checkpoint. {REMEDY}")
     weights = sorted(folder.glob("*.safetensors"))
     if not weights:
-        raise ModelError(f"the model at {str(folder)!r} has no *.safetensors; other formats are not opened. {_REMEDY}")
+        raise ModelError(f"the model at {str(folder)!r} has no *.safetensors; other formats are not opened. {REMEDY}")
     if digest is not None:
         found = digest_folder(folder)
         if found != digest:
             raise ModelError(
                 f"the model at {str(folder)!r} is not what was made: its digest is {found}, "
-                f"expected {digest}. {_REMEDY}"
+                f"expected {digest}. {REMEDY}"
             )
     for path in weights:
         _check_header(path)
@@ -43,11 +43,11 @@ def _check_header(path: Path) -> None:
             header: dict[str, Any] = json.loads(file.read(size)) if 0 < size < 100_000_000 else {}
         ends = [entry["data_offsets"][1] for name, entry in header.items() if name != "__metadata__"]
     except (ValueError, KeyError, TypeError, IndexError, AttributeError, RecursionError) as error:
-        raise ModelError(f"{str(path)!r} is not a safetensors file: {error}. {_REMEDY}") from error
+        raise ModelError(f"{str(path)!r} is not a safetensors file: {error}. {REMEDY}") from error
     expected = 8 + size + max(ends, default=0)
     found = path.stat().st_size
     if not ends or found != expected:
-        raise ModelError(f"{str(path)!r} is {found} bytes long, its header asks for {expected}. {_REMEDY}")
+        raise ModelError(f"{str(path)!r} is {found} bytes long, its header asks for {expected}. {REMEDY}")
 
 
 def load_causal_model(folder: Path, digest: str | None = None, **options: Any) -> Any:
@@ -58,7 +58,7 @@ def load_causal_model(folder: Path, digest: str | None = None, **options: Any) -
     try:
         return AutoModelForCausalLM.from_pretrained(str(folder), local_files_only=True, **options)
     except Exception as error:
-        raise ModelError(f"the model at {str(folder)!r} could not be loaded: {error}. {_REMEDY}") from error
+        raise ModelError(f"the model at {str(folder)!r} could not be loaded: {error}. {REMEDY}") from error
 
 
 def load_tokenizer(folder: Path) -> Any:
@@ -68,7 +68,7 @@ def load_tokenizer(folder: Path) -> Any:
     try:
         return AutoTokenizer.from_pretrained(str(folder), local_files_only=True)
     except Exception as error:
-        raise ModelError(f"the tokenizer at {str(folder)!r} could not be loaded: {error}. {_REMEDY}") from error
+        raise ModelError(f"the tokenizer at {str(folder)!r} could not be loaded: {error}. {REMEDY}") from error
 
 
 def read_closing_ids(model: Any, tokenizer: Any) -> tuple[int, ...]:

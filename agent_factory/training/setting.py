@@ -5,14 +5,18 @@ Light on purpose: the API and the CLI check an order's parameters with the same 
 
 from __future__ import annotations
 
-from typing import Any, Literal, TypeVar
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Literal, Self, TypeVar
 
-from pydantic import Field, ValidationError
+from pydantic import Field, ValidationError, model_validator
 
 from agent_factory.contracts.build import BuildSpec, StageKind
 from agent_factory.contracts.model import ModelStage
 from agent_factory.contracts.record import Part
-from agent_factory.core.error import InputError
+from agent_factory.core.error import FactoryError, InputError
+from agent_factory.core.override import explain
+from agent_factory.gateway.checkpoint import REMEDY, verify_checkpoint
 
 MODEL_STAGES: dict[StageKind, ModelStage] = {"pretrain": "base", "sft": "sft", "reward": "reward", "rft": "policy"}
 
@@ -26,6 +30,16 @@ class NanoSettings(Part):
     heads: int = Field(default=4, ge=1)
     intermediate: int = Field(default=384, ge=16)
     context: int = Field(default=512, ge=64)
+
+    @model_validator(mode="after")
+    def _check_heads(self) -> Self:
+        # Positions are told by rotating pairs of numbers: a head is of even width.
+        if self.hidden % (2 * self.heads):
+            raise ValueError(
+                f"hidden = {self.hidden} cannot be shared out to heads = {self.heads}: "
+                f"expected a multiple of {2 * self.heads}"
+            )
+        return self
 
 
 class FitSettings(Part):
@@ -92,11 +106,41 @@ SETTINGS: dict[StageKind, type[FitSettings]] = {
 SettingsT = TypeVar("SettingsT", bound=Part)
 
 
-def check_stages(build: BuildSpec) -> None:
-    """Raise InputError at the first stage parameter that no settings class knows or allows."""
+def check_build(build: BuildSpec, overrides: Mapping[str, Any] | None = None) -> None:
+    """Raise InputError at what a training stage would stumble over: stages, parameters, base model.
+
+    ``overrides`` are those that the build was ordered with, so that what they set is told as theirs.
+    """
+    told = overrides or {}
     for stage in build.stages:
-        read_settings(SETTINGS[stage.kind], stage.parameters, f"stage {stage.kind!r} of build {build.id!r}")
-    read_nano(build)
+        where = f"stage {stage.kind!r} of build {build.id!r}"
+        read_settings(SETTINGS[stage.kind], stage.parameters, where, told, "training", stage.kind)
+    read_settings(NanoSettings, build.settings.get("nano", {}), f"[nano] of build {build.id!r}", told, "nano")
+    _check_kinds(build)
+    if build.base_model != "nano":
+        _check_base(build)
+
+
+def _check_kinds(build: BuildSpec) -> None:
+    kinds = [stage.kind for stage in build.stages]
+    double = sorted({kind for kind in kinds if kinds.count(kind) > 1})
+    if build.lacking() or double:
+        found = f"lacks the training stages {build.lacking()}" if build.lacking() else f"has {double} more than once"
+        raise InputError(f"build {build.id!r} {found}: each is needed once. Mend [[training.stage]] in build.toml.")
+
+
+def _check_base(build: BuildSpec) -> None:
+    folder = Path(build.base_model)
+    try:
+        if not folder.is_absolute():
+            raise InputError("the path is relative, and the worker that reads it stands elsewhere")
+        verify_checkpoint(folder)
+    except FactoryError as error:
+        why = str(error).removesuffix(REMEDY).strip()
+        raise InputError(
+            f"base_model = {build.base_model!r} of build {build.id!r}: {why}. Expected 'nano', or the whole path of a "
+            "folder with a causal language model in safetensors. Mend [build] base_model and order again."
+        ) from error
 
 
 def read_nano(build: BuildSpec) -> NanoSettings:
@@ -104,13 +148,11 @@ def read_nano(build: BuildSpec) -> NanoSettings:
     return read_settings(NanoSettings, build.settings.get("nano", {}), f"[nano] of build {build.id!r}")
 
 
-def read_settings(kind: type[SettingsT], values: Any, where: str) -> SettingsT:
-    """Settings of that kind; InputError says which value is wrong and where."""
+def read_settings(
+    kind: type[SettingsT], values: Any, where: str, overrides: Mapping[str, Any] | None = None, *section: str
+) -> SettingsT:
+    """Settings of that kind; InputError says which value is wrong, and whether ``overrides`` set it in ``section``."""
     try:
         return kind.model_validate(values)
     except ValidationError as error:
-        found = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']} (got {e['input']!r})" for e in error.errors())
-        known = ", ".join(kind.model_fields)
-        raise InputError(
-            f"{where} is wrong: {found}. It may have: {known}. Mend build.toml and order again."
-        ) from error
+        raise explain(where, error, overrides, *section, known=kind.model_fields) from error

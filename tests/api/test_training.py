@@ -1,9 +1,14 @@
+import shutil
+from collections.abc import Callable
 from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
 
 from fastapi.testclient import TestClient
 
 from agent_factory.api.context import Context
 from agent_factory.contracts import BuildSpec, Order, RewardConfig, StageRun
+from agent_factory.core.settings import CHECKOUT
 
 JOB = {"recipe": "support_desk", "first_day": "2026-10-29", "last_day": "2026-10-31"}
 THEN = datetime(2026, 11, 1, tzinfo=UTC)
@@ -41,6 +46,34 @@ def test_wrong_orders_are_refused(client: TestClient, context: Context) -> None:
     assert "rollouts.episode" in wrong.json()["error"]["message"]
     assert client.get("/train/b9/status").status_code == 404
     assert context.store.find(Order) == []
+
+
+def test_what_a_stage_would_fail_on_is_refused_at_the_order(
+    open_client: Callable[..., TestClient], tmp_path: Path
+) -> None:
+    recipes = tmp_path / "recipes"
+    shutil.copytree(CHECKOUT / "recipes", recipes)
+    client = open_client(recipes=recipes)
+    folder = recipes / "support_desk"
+    build, tools = (folder / "build.toml").read_text(), (folder / "openapi.yaml").read_text()
+
+    def refuse(overrides: dict[str, Any], told: str) -> None:
+        reply = client.post("/train/jobs", json={**JOB, "overrides": overrides})
+        assert reply.status_code == 422, reply.text
+        assert told in reply.json()["error"]["message"]
+
+    refuse({"nano": {"heads": 3}}, "override is not as expected: nano: Value error, hidden = 128")
+    refuse({"build": {"base_model": "/nowhere"}}, "base_model = '/nowhere'")
+    refuse({"training": {"rft": {"keep": 0}}}, "override is not as expected: training.rft.keep")
+    (folder / "build.toml").write_text(build.replace('[[training.stage]]\nkind = "reward"', "[training.x]\n[nano2]"))
+    refuse({}, "training.x")
+    (folder / "build.toml").write_text(build.replace('kind = "reward"', 'kind = "sft"'))
+    refuse({}, "lacks the training stages ['reward']")
+    (folder / "build.toml").write_text(build)
+    (folder / "openapi.yaml").write_text(tools.replace("openapi: 3.1", "openapi: 2.1"))
+    refuse({}, "openapi.yaml")
+    (folder / "openapi.yaml").write_text(tools)
+    assert client.post("/train/jobs", json=JOB).status_code == 202
 
 
 def test_status_tells_of_stages_and_failures(client: TestClient, context: Context, build: BuildSpec) -> None:

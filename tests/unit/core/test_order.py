@@ -94,9 +94,69 @@ def test_a_wrong_override_is_refused(recipe: Recipe, overrides: dict[str, object
         make_build_spec(recipe, "default", WINDOW, overrides)
 
 
-def test_a_recipe_without_its_policy_cannot_be_ordered(recipe: Recipe) -> None:
-    (recipe.folder / "policy.md").unlink()
-    with pytest.raises(InputError, match=r"policy.md"):
+@pytest.mark.parametrize(
+    ("overrides", "told"),
+    [
+        ({"rollouts": {"episode": 1}}, "override is not as expected: rollouts.episode: "),
+        ({"gate": {"min_success": 2}}, "override is not as expected: gate.min_success: .*got 2"),
+        ({"build": {"min_rows": "many"}}, "override is not as expected: build.min_rows"),
+        ({"data": {"min_scor": 1}}, "override is not as expected: data.min_scor"),
+        ({"data": {"project": "x"}}, "override is not as expected: data.project"),
+        ({"training": {"sft": {"kind": "rft"}}}, "override 'training.sft.kind'"),
+    ],
+)
+def test_a_wrong_override_is_named_and_no_file(recipe: Recipe, overrides: dict[str, object], told: str) -> None:
+    with pytest.raises(InputError, match=told) as caught:
+        make_build_spec(recipe, "default", WINDOW, overrides)
+    assert ".toml" not in str(caught.value)
+
+
+def test_a_wrong_file_is_named_beside_a_wrong_override(recipe: Recipe) -> None:
+    wrong = edit(recipe, "build.toml", "min_rows", "min_row")
+    told = "build.toml is not as expected: .*build.min_row: .*override is not as expected: rollouts.samples"
+    with pytest.raises(InputError, match=told):
+        make_build_spec(wrong, "default", WINDOW, {"rollouts": {"samples": 0}})
+
+
+@pytest.mark.parametrize(
+    "overrides",
+    [
+        {"recipe": {"simulator": "simulator.app:create_app"}},
+        {"privacy": {"references": None}},
+        {"return_traces": {"count": 2}},
+    ],
+)
+def test_what_the_recipe_is_cannot_be_overridden(recipe: Recipe, overrides: dict[str, object]) -> None:
+    with pytest.raises(InputError, match=r"cannot be overridden.*Edit .*build.toml"):
+        make_build_spec(recipe, "default", WINDOW, overrides)
+
+
+def test_of_the_data_only_what_was_asked_is_kept(recipe: Recipe) -> None:
+    assert make_build_spec(recipe, "default", WINDOW).settings["data"] == {}
+    spec = make_build_spec(recipe, "default", WINDOW, {"data": {"max_pairs_per_task": 2}})
+    assert spec.settings["data"] == {"max_pairs_per_task": 2}
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "told"),
+    [
+        ('currency = "EUR"', 'currency = "eur"', "prices.currency"),
+        ("references = ", "references = '(' # ", "privacy.references: .*not a regular expression"),
+        ("references = ", "references = 'x*' # ", "privacy.references: .*empty text"),
+        ('"scenarios:generate"', '"scenarios:generat"', "has no function 'generat'"),
+        ('"scenarios:generate"', '"scenarios"', "has no function ''.*module:function"),
+        ('"simulator.app:create_app"', '"simulator.ap:create_app"', "No module named"),
+    ],
+)
+def test_what_a_stage_would_fail_on_is_refused(recipe: Recipe, old: str, new: str, told: str) -> None:
+    with pytest.raises(InputError, match=told):
+        make_build_spec(edit(recipe, "build.toml", old, new), "default", WINDOW)
+
+
+@pytest.mark.parametrize("name", ["policy.md", "openapi.yaml", "names.txt", "__init__.py", "predecessor.py"])
+def test_a_recipe_without_a_part_cannot_be_ordered(recipe: Recipe, name: str) -> None:
+    (recipe.folder / name).unlink()
+    with pytest.raises(InputError, match=name.removesuffix(".py")):
         make_build_spec(recipe, "default", WINDOW)
 
 

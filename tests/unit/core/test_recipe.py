@@ -91,3 +91,37 @@ def test_a_package_that_broke_is_loaded_anew_once_mended(folder: Path) -> None:
         Recipe(folder).load("part:make")
     (folder / "__init__.py").write_text("# mended now\n")
     assert Recipe(folder).load("part:make")() == 1
+
+
+@pytest.mark.parametrize(
+    ("code", "told"),
+    [
+        ("x = 1\ny = undefined\n", r"part\.py, line 2: NameError: name 'undefined' is not defined"),
+        ("import sys\nsys.exit('no licence')\n", r"part\.py, line 2: SystemExit: no licence"),
+        ("import json\n\njson.loads('{')\n", r"part\.py, line 3: JSONDecodeError"),
+        ("def make(:\n", r"SyntaxError: .*part\.py, line 1"),
+        ("make = 3\n", r"part\.py has no function 'make'"),
+    ],
+)
+def test_what_the_code_raised_is_told_with_its_place(folder: Path, code: str, told: str) -> None:
+    (folder / "part.py").write_text(code)
+    with pytest.raises(InputError, match=told):
+        Recipe(folder).load("part:make")
+
+
+def test_a_folder_that_is_no_package_is_told(folder: Path) -> None:
+    (folder / "__init__.py").unlink()
+    (folder / "part.py").write_text("def make(): ...\n")
+    with pytest.raises(InputError, match=r"there is no .*__init__\.py"):
+        Recipe(folder).load("part:make")
+
+
+def test_code_that_was_edited_is_loaded_anew_by_the_same_process(folder: Path) -> None:
+    part = folder / "part.py"
+    part.write_text("def make():\n    return 'one'\n")
+    assert Recipe(folder).load("part:make")() == "one"
+    with pytest.raises(InputError, match="no function 'more'"):
+        Recipe(folder).load("part:more")
+    part.write_text("def make():\n    return 'two'\n\n\ndef more():\n    return 'three'\n")
+    assert Recipe(folder).load("part:make")() == "two"
+    assert Recipe(folder).load("part:more")() == "three"
