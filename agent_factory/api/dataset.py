@@ -8,47 +8,60 @@ from __future__ import annotations
 import logging
 import threading
 from datetime import date
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 from fastapi import APIRouter, Response
-from pydantic import Field, model_validator
+from pydantic import model_validator
 
 from agent_factory.api.context import Context, Ctx, Key
 from agent_factory.api.error import tell
 from agent_factory.api.order import OrderReply, accept
 from agent_factory.contracts.build import BuildSpec, DataWindow, Order
-from agent_factory.contracts.dataset import DatasetKind, DatasetManifest
-from agent_factory.contracts.record import Name, Part
+from agent_factory.contracts.dataset import DatasetKind, DatasetManifest, Filters
+from agent_factory.contracts.model import ModelManifest
+from agent_factory.contracts.record import Name
+from agent_factory.contracts.scenario import ScenarioSet
 from agent_factory.core.day import require_days
 from agent_factory.core.error import FactoryError
 from agent_factory.core.order import move_order, place_order
+
+if TYPE_CHECKING:
+    from agent_factory.data.query import DatasetQuery
 
 _log = logging.getLogger(__name__)
 router = APIRouter(tags=["data"])
 
 
-class DatasetRequest(Part):
-    """A dataset of a ``build``, or of the days from ``first_day`` to ``last_day``."""
+class DatasetRequest(Filters):
+    """A dataset of a ``build``, or of the days from ``first_day`` to ``last_day``, or of rollouts, or of a taskset.
+
+    The filters are for days and rollouts; a build's dataset takes those that it was ordered with.
+    """
 
     kind: DatasetKind
     build: Name | None = None
     first_day: date | None = None
     last_day: date | None = None
-    recipe: Name | None = None
-    min_score: float = Field(default=0.8, ge=0, le=1)
-    seed: int = Field(default=0, ge=0)
+    taskset: Name | None = None
 
     @model_validator(mode="after")
     def _check_source(self) -> Self:
         days = self.first_day is not None and self.last_day is not None
-        if (self.build is None) == (not days):
-            raise ValueError("give either a build, or first_day and last_day")
-        if self.build is None and self.kind == "eval":
-            raise ValueError("an eval dataset belongs to a build's scenarios: give a build")
+        free = days or bool(self.rollouts_of) or self.taskset is not None
+        if (self.first_day is None) != (self.last_day is None) or (self.build is None) == (not free):
+            raise ValueError("give either a build, or first_day and last_day (or rollouts_of, or a taskset)")
+        if self.taskset is not None and (self.kind != "eval" or days or self.rollouts_of):
+            raise ValueError("a taskset makes an eval dataset, by itself")
+        changed = {name for name in Filters.model_fields if getattr(self, name) != Filters.model_fields[name].default}
+        if self.build is not None and changed:
+            raise ValueError(
+                f"{', '.join(sorted(changed))}: a build's dataset takes the filters that it was ordered with "
+                "([data] of its recipe); give days to choose others"
+            )
         return self
 
     def days(self) -> list[str]:
-        """The days asked for, empty for a build's dataset; InputError where no data is taken of one."""
+        """The days asked for, empty where none are; InputError where no data is taken of one."""
         if self.first_day is None or self.last_day is None:
             return []
         require_days(self.first_day, self.last_day)
@@ -64,10 +77,23 @@ def create_dataset(body: DatasetRequest, response: Response, context: Ctx, key: 
         order = place_order(context.store, "dataset", request, project=context.project, build=build.id, key=key)
         return accept(response, order)
     body.days()
+    for name in body.rollouts_of:
+        context.get(BuildSpec, name)
+    if body.taskset is not None:
+        context.get(ScenarioSet, body.taskset)
+    if body.tokenizer is not None:
+        # A folder of the server's is nothing that a caller may point at.
+        context.get(ModelManifest, body.tokenizer)
     # Accepted from the start, so that no sensor takes it: it has no build.
     order = place_order(context.store, "dataset", request, project=context.project, key=key, state="accepted")
     _begin(context, order)
     return accept(response, order)
+
+
+@router.get("/datasets", summary="The project's datasets", responses=tell(422))
+def list_datasets(context: Ctx) -> list[DatasetManifest]:
+    """All manifests, oldest first."""
+    return context.store.find(DatasetManifest, project=context.project)
 
 
 @router.get("/datasets/{dataset_id}", summary="A dataset's manifest", responses=tell(404, 422))
@@ -110,14 +136,15 @@ def _work(context: Context, order: Order) -> None:
 
 
 def _make(context: Context, order: Order) -> DatasetManifest:
-    from agent_factory.data.dataset import DatasetQuery, build_dataset
+    from agent_factory.data.dataset import build_dataset
 
     body = DatasetRequest.model_validate(order.request)
-    query = DatasetQuery(
-        days=tuple(body.days()),
-        recipe=body.recipe,
-        project=order.project,
-        min_score=body.min_score,
-        seed=body.seed,
-    )
-    return build_dataset(context.store, context.artifacts, body.kind, query)
+    return build_dataset(context.store, context.artifacts, body.kind, to_query(body, order.project))
+
+
+def to_query(body: DatasetRequest, project: str) -> DatasetQuery:
+    """The request as data reads it."""
+    from agent_factory.data.query import DatasetQuery
+
+    filters = {name: getattr(body, name) for name in Filters.model_fields}
+    return DatasetQuery(**filters, days=tuple(body.days()), project=project, taskset=body.taskset)

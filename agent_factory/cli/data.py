@@ -8,14 +8,14 @@ from typing import Annotated, Any
 
 import typer
 
+from agent_factory.cli import dataset
 from agent_factory.cli.build import Key
 from agent_factory.cli.desk import open_desk
 from agent_factory.cli.output import JsonFlag, say, show
 from agent_factory.core.error import InputError
 
-app = typer.Typer(help="Data: import, prepare, label, dataset.", no_args_is_help=True)
-datasets = typer.Typer(help="Datasets: build, show.", no_args_is_help=True)
-app.add_typer(datasets, name="dataset")
+app = typer.Typer(help="Data: import, prepare, label; build and show datasets.", no_args_is_help=True)
+app.add_typer(dataset.app)
 
 Day = Annotated[datetime | None, typer.Option(formats=["%Y-%m-%d"], help="A day of traces, in UTC.")]
 
@@ -82,35 +82,6 @@ def label(
 
     body = LabelRequest(trace_id=trace, score=score, labeler=labeler, comment=comment)
     show(label_trace(body, open_desk(), key), as_json)
-
-
-@datasets.command("build")
-def build_one(
-    kind: Annotated[str, typer.Option(help="sft or preference")],
-    first_day: Annotated[datetime, typer.Option(formats=["%Y-%m-%d"])],
-    last_day: Annotated[datetime, typer.Option(formats=["%Y-%m-%d"])],
-    recipe: str | None = None,
-    min_score: Annotated[float, typer.Option(min=0.0, max=1.0)] = 1.0,
-    seed: int = 0,
-    as_json: JsonFlag = False,
-) -> None:
-    """Build a dataset from prepared days, in this process."""
-    from agent_factory.contracts.build import DataWindow
-    from agent_factory.core.day import require_days
-
-    if kind not in ("sft", "preference"):
-        raise InputError(f"--kind {kind!r}: expected sft or preference (eval datasets belong to builds)")
-    window = DataWindow(first_day=first_day.date(), last_day=last_day.date())
-    require_days(window.first_day, window.last_day)
-    show(_build(open_desk(), kind, tuple(window.days()), recipe, min_score, seed), as_json)
-
-
-@datasets.command("show")
-def show_one(dataset: str, as_json: JsonFlag = False) -> None:
-    """A dataset's manifest."""
-    from agent_factory.api.dataset import show_dataset
-
-    show(show_dataset(dataset, open_desk()), as_json)
 
 
 def _prepare(desk: Any, day: str) -> dict[str, Any]:

@@ -71,6 +71,55 @@ def test_a_request_must_name_one_source(client: TestClient) -> None:
     assert client.get("/datasets/D99").status_code == 404
 
 
+def test_filters_choose_and_are_told_in_the_manifest(client: TestClient, context: Context, event: Any) -> None:
+    prepare(client, context, event)
+    asked = {"kind": "sft", **DAYS, "min_score": 0, "outcome": "unknown", "max_rows": 5}
+    order = wait_for(client, client.post("/datasets/create", json=asked).json()["status_url"])
+    assert order["state"] == "done", order["reason"]
+    (manifest,) = client.get("/datasets").json()
+    assert (manifest["rows"], manifest["query"]["outcome"]) == (1, "unknown")
+    assert manifest["counts"] == {"traces": 2, "left out: outcome": 1, "rows found": 1}
+    assert client.get("/datasets", headers={"X-Project": "other"}).json() == []
+    asked = {**asked, "levels": ["L9"]}
+    order = wait_for(client, client.post("/datasets/create", json=asked).json()["status_url"])
+    assert "among the 2 traces" in order["reason"]
+    assert "left out 1 by level, 1 by outcome" in order["reason"]
+
+
+@pytest.mark.parametrize(
+    ("changes", "reason"),
+    [
+        ({"build": "b1"}, "either a build, or first_day"),
+        ({"split": {"train": 0.5}}, "must add up to 1"),
+        ({"max_tokens": 5}, "max_tokens needs the tokenizer"),
+        ({"taskset": "b1-eval"}, "a taskset makes an eval dataset"),
+        ({"outcome": "nearly"}, "'success', 'failure' or 'unknown'"),
+        ({"last_day": None}, "either a build, or first_day"),
+    ],
+)
+def test_a_request_that_contradicts_itself_is_refused(
+    client: TestClient, context: Context, changes: dict[str, Any], reason: str
+) -> None:
+    reply = client.post("/datasets/create", json={"kind": "sft", **DAYS, **changes})
+    assert reply.status_code == 422
+    assert reason in reply.json()["error"]["message"]
+    assert context.store.find(Order) == []
+
+
+def test_a_builds_dataset_takes_the_filters_of_its_order(client: TestClient, build: BuildSpec) -> None:
+    reply = client.post("/datasets/create", json={"kind": "sft", "build": build.id, "levels": ["L1"], "min_score": 0.1})
+    assert reply.status_code == 422
+    assert "levels, min_score: a build's dataset takes the filters" in reply.json()["error"]["message"]
+
+
+@pytest.mark.parametrize("asked", [{"rollouts_of": ["b1"]}, {"tokenizer": "M7"}, {"tokenizer": "/etc"}])
+def test_what_a_request_names_must_be_the_projects_own(
+    client: TestClient, build: BuildSpec, asked: dict[str, Any]
+) -> None:
+    reply = client.post("/datasets/create", json={"kind": "rft", **DAYS, **asked}, headers={"X-Project": "other"})
+    assert reply.status_code == 404
+
+
 @pytest.mark.parametrize(("first_day", "last_day"), [("2023-12-31", "2026-10-30"), ("2026-10-30", "9999-12-31")])
 def test_days_that_no_data_is_taken_of_are_refused(
     client: TestClient, context: Context, first_day: str, last_day: str

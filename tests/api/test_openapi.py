@@ -24,6 +24,7 @@ ENDPOINTS = [
     "GET /data/labels/label-studio/tasks",
     "POST /data/labels/label-studio/annotations",
     "POST /datasets/create",
+    "GET /datasets",
     "GET /datasets/{dataset_id}",
     "POST /env/scenarios",
     "POST /env/run",

@@ -46,6 +46,7 @@ REQUESTS: dict[str, list[tuple[str, str, dict[str, Any] | None]]] = {
     "dataset": [
         ("GET", "/datasets/D1", None),
         ("POST", "/datasets/create", {"kind": "sft", "build": "b1"}),
+        ("POST", "/datasets/create", {"kind": "eval", "taskset": "b1-eval"}),
     ],
     "environment": [
         ("POST", "/env/scenarios", {"recipe": "support_desk", "count": 5, "build": "b1"}),

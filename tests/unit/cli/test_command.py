@@ -41,7 +41,7 @@ def test_a_build_is_ordered_shown_and_listed(factory: Factory) -> None:
         (("build", "order", "nobody", "--first-day", "2026-10-29", "--last-day", "2026-10-31"), "support_desk"),
         (("build", "show", "b9"), "no BuildSpec 'b9'"),
         (("eval", "report", "b9"), "no report 'b9'"),
-        (("data", "dataset", "show", "D9"), "no DatasetManifest 'D9'"),
+        (("data", "show", "D9"), "no DatasetManifest 'D9'"),
         (("compute", "usage", "--by", "moon"), "expected one of"),
         (("data", "import", "--format", "tau-bench", "/nowhere.json"), "no file '/nowhere.json'"),
         (("data", "import", "--format", "csv", "/nowhere.csv"), "tau-bench"),
@@ -53,7 +53,7 @@ def test_a_build_is_ordered_shown_and_listed(factory: Factory) -> None:
         (("build", "order", "support_desk", "--first-day", "2023-12-31", "--last-day", "2026-10-01"), "2024-01-01 to"),
         (("build", "order", "support_desk", "--first-day", "2026-10-01", "--last-day", "9999-12-31"), "2024-01-01 to"),
         (
-            ("data", "dataset", "build", "--kind", "sft", "--first-day", "2023-12-31", "--last-day", "2024-01-01"),
+            ("data", "build", "--kind", "sft", "--first-day", "2023-12-31", "--last-day", "2024-01-01"),
             "2024-01-01 to",
         ),
         (("data", "prepare", "2026-10-30", "2023-12-31"), "2024-01-01 to"),
