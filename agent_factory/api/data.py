@@ -5,15 +5,18 @@ from __future__ import annotations
 from fastapi import APIRouter, Request
 from fastapi.concurrency import run_in_threadpool
 
-from agent_factory.api.context import Ctx
+from agent_factory.api.body import STREAM_ROOM, Batch, read_batches, read_chunks, read_kind, read_length, read_whole
+from agent_factory.api.context import Ctx, Key
 from agent_factory.api.error import tell
-from agent_factory.api.inbox import Inbox, read_batches, read_events
+from agent_factory.api.inbox import Inbox
+from agent_factory.core.digest import digest_bytes
 from agent_factory.core.error import InputError
-from agent_factory.core.tracelog import Receipt
-from agent_factory.data.ingest import take_events
+from agent_factory.core.intake import Claim, Parcel, Receipt, pack
+from agent_factory.data.ingest import parse_json, read_traces
 
 router = APIRouter(tags=["data"])
 
+_INLINE_BYTES = 16 * 1024
 _EVENT = {"type": "object", "description": "A Trace (see the schema Trace of contracts)"}
 _EVENTS_BODY = {
     "requestBody": {
@@ -27,35 +30,58 @@ _EVENTS_BODY = {
 
 
 @router.post(
-    "/data/events", summary="Take traces in", responses=tell(409, 413, 422, 429, 507), openapi_extra=_EVENTS_BODY
+    "/data/events", summary="Take traces in", responses=tell(409, 413, 422, 429, 504, 507), openapi_extra=_EVENTS_BODY
 )
-async def take_in(request: Request, context: Ctx) -> Receipt:
+async def take_in(request: Request, context: Ctx, key: Key = None) -> Receipt:
     """Keep traces; the answer comes when they are durable. The same id and content again is a duplicate.
 
     A trace of a day that no data is made of, such as tomorrow (UTC), is refused; the message says which days are.
-    A JSON body is kept whole or not at all; an NDJSON stream batch by batch, and where a line is
-    refused, the batches before it are kept: mend the line and send all of it again.
+    A JSON body (16 MiB at most) is kept whole or not at all; an NDJSON stream batch by batch, and where a line
+    is refused, the batches before it are kept: mend the line and send all of it again. With an Idempotency-Key
+    the same body, byte for byte, is answered with its first receipt, and another body with 409.
     """
     inbox: Inbox = request.app.state.inbox
-    kind = request.headers.get("content-type", "application/json").partition(";")[0].strip().lower()
+    kind = read_kind(request)
     if kind == "application/x-ndjson":
-        return await _take_stream(request, context, inbox)
+        return await _take_stream(request, context.project, key, inbox)
     if kind != "application/json":
         raise InputError(f"the content type is {kind!r}, expected 'application/json' or 'application/x-ndjson'")
-    with inbox.admit(int(request.headers.get("content-length", 0))):
-        body = await request.body()
-        events = await run_in_threadpool(read_events, body)
-        return await run_in_threadpool(take_events, context.store, events, context.project)
+    with inbox.admit() as room:
+        body = await read_whole(request, room)
+        make = lambda: _pack_body(body, context.project, key)  # noqa: E731
+        # A thread costs more than a small body does.
+        parcel = make() if len(body) <= _INLINE_BYTES else await run_in_threadpool(make)
+        return await inbox.keep(parcel)
 
 
-async def _take_stream(request: Request, context: Ctx, inbox: Inbox) -> Receipt:
-    accepted = duplicates = 0
-    async for first, size, batch in read_batches(request.stream()):
-        with inbox.admit(size):
-            try:
-                receipt = await run_in_threadpool(take_events, context.store, batch, context.project)
-            except InputError as error:
-                raise InputError(f"in the lines from {first} to {first + len(batch) - 1}: {error}") from error
-        accepted += receipt.accepted
-        duplicates += receipt.duplicates
+def _pack_body(body: bytes, project: str, key: str | None) -> Parcel:
+    found = parse_json(body)
+    if isinstance(found, ValueError):
+        raise InputError(f"the body cannot be read: {found}. Send an object, a list, or application/x-ndjson")
+    traces = read_traces(found if isinstance(found, list) else [found], project)
+    claim = Claim(project=project, key=key, part=0, digest=digest_bytes(body), last=True) if key else None
+    return pack(traces, claim)
+
+
+async def _take_stream(request: Request, project: str, key: str | None, inbox: Inbox) -> Receipt:
+    accepted = duplicates = part = 0
+    length = read_length(request)
+    packed = "content-encoding" in request.headers
+    # What a stream can hold at most is taken at once, so that none is turned away half-way.
+    with inbox.admit(min(length, STREAM_ROOM) if length and not packed else STREAM_ROOM):
+        async for batch in read_batches(read_chunks(request)):
+            parcel = await run_in_threadpool(_pack_batch, batch, project, key, part)
+            receipt = await inbox.keep(parcel)
+            accepted += receipt.accepted
+            duplicates += receipt.duplicates
+            part += 1
     return Receipt(accepted=accepted, duplicates=duplicates)
+
+
+def _pack_batch(batch: Batch, project: str, key: str | None, part: int) -> Parcel:
+    claim = Claim(project=project, key=key, part=part, digest=batch.digest, last=batch.last) if key else None
+    try:
+        return pack(read_traces(batch.events, project, numbers=batch.numbers), claim)
+    except InputError as error:
+        kept = f" The lines before {batch.first} are kept." if batch.first > 1 else ""
+        raise type(error)(f"{error}{kept}") from error

@@ -1,93 +1,117 @@
-"""How much of arriving events is held in memory at once, over all requests.
+"""How much of arriving events is held at once, over all requests, and the one place where they are kept.
 
-Invariant: what is counted in is counted out when it is durable or refused; over the limit a sender
-is told to wait (429), and nothing of what it was not yet answered for is lost, since a repeat of
-the same ids is harmless.
+Invariants: room is taken before it is used, and given back when what filled it is durable or refused;
+where there is none a sender is told to wait (429), and nothing of what it was not yet answered for is
+lost, since a repeat is harmless. Parcels that wait together are kept in one transaction.
 """
 
 from __future__ import annotations
 
-import json
-from collections.abc import AsyncIterator, Generator
-from contextlib import contextmanager
-from typing import Any, cast
+import asyncio
+from collections import deque
+from collections.abc import AsyncGenerator, Generator
+from contextlib import asynccontextmanager, contextmanager
 
-from agent_factory.core.error import BusyError, InputError, TooLargeError
+from agent_factory.core.error import BusyError, ConflictError, DeadlineError
+from agent_factory.core.intake import Parcel, Receipt
+from agent_factory.core.tracelog import TraceLog
 
-LINE_BYTES = 4 * 2**20
-_BATCH_BYTES = 4 * 2**20
-_BATCH_LINES = 500
+KEEP_SECONDS = 60.0
+_GROUP_TRACES = 2000
+_Waiting = tuple[Parcel, "asyncio.Future[Receipt]"]
+
+
+class Room:
+    """What one request holds of the inbox."""
+
+    def __init__(self, inbox: Inbox) -> None:
+        self._inbox = inbox
+        self.size = 0
+
+    def grow(self, size: int) -> None:
+        """Take ``size`` bytes more; BusyError where they are not there."""
+        inbox = self._inbox
+        if inbox.held + size > inbox.limit:
+            raise BusyError(f"{inbox.held} bytes of events are in flight, {inbox.limit} at most: send again later")
+        inbox.held += size
+        self.size += size
 
 
 class Inbox:
-    """The count of bytes in flight."""
+    """The bytes and requests in flight, and the writer behind them."""
 
-    def __init__(self, limit: int = 64 * 2**20) -> None:
+    def __init__(self, log: TraceLog, limit: int = 64 * 2**20, requests: int = 512) -> None:
         self.limit = limit
+        self.requests = requests
         self.held = 0
+        self.inside = 0
+        self._log = log
+        self._waiting: deque[_Waiting] = deque()
+        self._writer: asyncio.Task[None] | None = None
 
     @contextmanager
-    def admit(self, size: int) -> Generator[None]:
-        """Hold ``size`` bytes while the block runs; BusyError where there is no room."""
-        if self.held + size > self.limit:
-            raise BusyError(f"{self.held} bytes of events are in flight, {self.limit} at most: send again later")
-        self.held += size
+    def admit(self, size: int = 0) -> Generator[Room]:
+        """Room for a request that holds ``size`` bytes at first; BusyError where there is none."""
+        if self.inside >= self.requests:
+            raise BusyError(f"{self.inside} requests with events are in flight: send again later")
+        room = Room(self)
+        room.grow(size)
+        self.inside += 1
         try:
-            yield
+            yield room
         finally:
-            self.held -= size
+            self.inside -= 1
+            self.held -= room.size
 
+    async def keep(self, parcel: Parcel) -> Receipt:
+        """Keep a parcel; returns when it is durable.
 
-def read_events(body: bytes) -> list[dict[str, Any]]:
-    """The events of a JSON body: one object, or a list of them."""
-    try:
-        found = json.loads(body)
-    except ValueError as error:
-        raise InputError(f"the body is not JSON: {error}. Send an object, a list, or application/x-ndjson") from error
-    except RecursionError as error:
-        raise InputError("the body is nested too deeply to be read as JSON") from error
-    events = cast("list[Any]", found) if isinstance(found, list) else [found]
-    for number, event in enumerate(events, start=1):
-        if not isinstance(event, dict):
-            raise InputError(f"event {number} is {str(event)[:80]!r}, expected a JSON object")
-    return cast("list[dict[str, Any]]", events)
+        Raises ConflictError, StorageError, and DeadlineError where the store did not answer in time; then
+        the parcel may have been kept or not, and a repeat tells.
+        """
+        kept: asyncio.Future[Receipt] = asyncio.get_running_loop().create_future()
+        self._waiting.append((parcel, kept))
+        if self._writer is None or self._writer.done():
+            self._writer = asyncio.create_task(self._write())
+        try:
+            return await asyncio.wait_for(kept, KEEP_SECONDS)
+        except TimeoutError as error:
+            raise DeadlineError(
+                f"the store did not keep the events within {KEEP_SECONDS:g} s: send the same again"
+            ) from error
 
-
-async def read_batches(chunks: AsyncIterator[bytes]) -> AsyncIterator[tuple[int, int, list[dict[str, Any]]]]:
-    """Batches of an NDJSON stream: number of the first line, bytes, events. Blank lines are passed over."""
-    rest, number, size = b"", 0, 0
-    first, batch = 1, cast("list[dict[str, Any]]", [])
-    async for chunk in _with_end(chunks):
-        *lines, rest = (rest + chunk).split(b"\n")
-        if len(rest) > LINE_BYTES:
-            raise TooLargeError(f"line {number + len(lines) + 1} has more than {LINE_BYTES} bytes")
-        for line in lines:
-            number += 1
-            if not line.strip():
+    async def _write(self) -> None:
+        while self._waiting:
+            group = self._take_group()
+            try:
+                outcomes = await asyncio.to_thread(self._log.keep, [parcel for parcel, _ in group])
+            except Exception as error:  # each sender is told; the next group may fare better
+                for _, kept in group:
+                    if not kept.done():
+                        kept.set_exception(error)
                 continue
-            first = first if batch else number
-            batch.append(_read_line(line, number))
-            size += len(line)
-            if len(batch) >= _BATCH_LINES or size >= _BATCH_BYTES:
-                yield first, size, batch
-                batch, size = [], 0
-    if batch:
-        yield first, size, batch
+            for (_, kept), outcome in zip(group, outcomes, strict=True):
+                if kept.done():
+                    continue
+                if isinstance(outcome, ConflictError):
+                    kept.set_exception(outcome)
+                else:
+                    kept.set_result(outcome)
+
+    def _take_group(self) -> list[_Waiting]:
+        group: list[_Waiting] = []
+        size = 0
+        while self._waiting and (not group or size + self._waiting[0][0].count <= _GROUP_TRACES):
+            size += self._waiting[0][0].count
+            group.append(self._waiting.popleft())
+        return group
 
 
-async def _with_end(chunks: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
-    async for chunk in chunks:
-        yield chunk
-    yield b"\n"  # ends a last line that has no line feed
-
-
-def _read_line(line: bytes, number: int) -> dict[str, Any]:
+@asynccontextmanager
+async def deadline(seconds: float, told: str) -> AsyncGenerator[None]:
+    """DeadlineError with ``told`` where the block takes longer."""
     try:
-        found = json.loads(line)
-    except ValueError as error:
-        raise InputError(f"line {number} is not JSON: {error}; the lines before its batch are kept") from error
-    except RecursionError as error:
-        raise InputError(f"line {number} is nested too deeply to be read as JSON") from error
-    if not isinstance(found, dict):
-        raise InputError(f"line {number} is {str(found)[:80]!r}, expected a JSON object")
-    return cast("dict[str, Any]", found)
+        async with asyncio.timeout(seconds):
+            yield
+    except TimeoutError as error:
+        raise DeadlineError(told) from error

@@ -1,34 +1,28 @@
 """The inbox of traces: durable before it is answered, idempotent by id, read by day.
 
-Invariant: a trace id stands once in a project; the same id with other content is refused, both digests
-named. What is asked of one project is never answered with another's.
+Invariants: a trace id stands once in a project; the same id with other content is refused, both digests
+named. Numbers become visible in their order, so that who has read up to one has missed none before it.
+What is asked of one project is never answered with another's.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, func, select
 from sqlalchemy.exc import IntegrityError
 
-from agent_factory.contracts.record import Part
 from agent_factory.contracts.trace import Trace
 from agent_factory.core import clock
-from agent_factory.core.digest import digest_json
-from agent_factory.core.error import ConflictError
+from agent_factory.core.error import ConflictError, StorageError
+from agent_factory.core.intake import Claim, Intake, Key, Parcel, Receipt, pack
 from agent_factory.core.store import Store
-from agent_factory.core.table import traces
+from agent_factory.core.table import records, traces
 
 _CHUNK = 400
-_Key = tuple[str, str]  # project and id
-
-
-class Receipt(Part):
-    """What became of a batch: newly kept, and already there with the same content."""
-
-    accepted: int
-    duplicates: int
+_ATTEMPTS = 5
+_TURN = 7_302_015
 
 
 class Arrival(NamedTuple):
@@ -50,27 +44,23 @@ class TraceLog:
 
         Raises ConflictError where an id is known in its project with other content.
         """
-        digests: dict[_Key, str] = {}
-        for trace in batch:
-            digest = _digest(trace)
-            if digests.setdefault(_key(trace), digest) != digest:
-                raise ConflictError(f"trace {trace.id!r} stands twice in the batch with different content")
-        unique = {_key(trace): trace for trace in batch}
-        try:
-            with self.store.begin() as connection:
-                known = _find_digests(connection, unique)
-                for key, digest in known.items():
-                    if digest != digests[key]:
-                        raise ConflictError(
-                            f"trace {key[1]!r} is known with other content: its digest is {digest}, "
-                            f"the new one's is {digests[key]}. Send changed content under another id."
-                        )
-                fresh = [_to_row(trace, digests[key]) for key, trace in unique.items() if key not in known]
-                if fresh:
-                    connection.execute(traces.insert(), fresh)
-        except IntegrityError:  # another writer was first with one of the ids: look again
-            return self.add(batch)
-        return Receipt(accepted=len(fresh), duplicates=len(batch) - len(fresh))
+        (outcome,) = self.keep([pack(batch)])
+        if isinstance(outcome, ConflictError):
+            raise outcome
+        return outcome
+
+    def keep(self, parcels: Sequence[Parcel]) -> list[Receipt | ConflictError]:
+        """Keep parcels in one transaction, each of them whole or not at all; one outcome a parcel.
+
+        Returns after the database has committed. A parcel whose claim is known is answered as it was before.
+        """
+        for _ in range(_ATTEMPTS):
+            try:
+                with self.store.begin() as connection:
+                    return _keep(self.store, connection, parcels)
+            except IntegrityError:  # another writer was first with one of the ids: look again
+                continue
+        raise StorageError(f"traces were not kept: other writers were first {_ATTEMPTS} times; send them again")
 
     def get(self, trace_id: str, project: str) -> Trace | None:
         """The project's trace of that id, or None."""
@@ -113,16 +103,69 @@ class TraceLog:
             return [Arrival(*row) for row in connection.execute(query)]
 
 
-def _key(trace: Trace) -> _Key:
-    return trace.project, trace.id
+def _keep(store: Store, connection: Connection, parcels: Sequence[Parcel]) -> list[Receipt | ConflictError]:
+    _take_turn(connection)
+    known = _find_digests(connection, [key for parcel in parcels for key in parcel.rows])
+    intakes = _find_intakes(connection, [parcel.claim for parcel in parcels if parcel.claim])
+    outcomes: list[Receipt | ConflictError] = []
+    fresh: list[dict[str, Any]] = []
+    for parcel in parcels:
+        claim = parcel.claim
+        if claim and claim.id in intakes:
+            outcomes.append(intakes[claim.id].answer(claim))
+            continue
+        conflict = _find_conflict(parcel, known)
+        if conflict:
+            outcomes.append(conflict)
+            continue
+        new = {key: row for key, row in parcel.rows.items() if key not in known}
+        known.update({key: row["digest"] for key, row in new.items()})
+        fresh += new.values()
+        receipt = Receipt(accepted=len(new), duplicates=parcel.count - len(new))
+        outcomes.append(receipt)
+        if claim:
+            intakes[claim.id] = Intake(
+                id=claim.id, project=claim.project, created_at=clock.now(), claim=claim, receipt=receipt
+            )
+            store.put_in(connection, intakes[claim.id])
+    if fresh:
+        connection.execute(traces.insert(), fresh)
+    return outcomes
 
 
-def _find_digests(connection: Connection, keys: Iterable[_Key]) -> dict[_Key, str]:
+def _take_turn(connection: Connection) -> None:
+    """One writer at a time: a number that is given must not become visible after a greater one."""
+    if connection.dialect.name == "postgresql":  # SQLite's writers queue by themselves
+        connection.execute(select(func.pg_advisory_xact_lock(_TURN)))
+
+
+def _find_conflict(parcel: Parcel, known: dict[Key, str]) -> ConflictError | None:
+    for key, row in parcel.rows.items():
+        digest = known.get(key, row["digest"])
+        if digest != row["digest"]:
+            return ConflictError(
+                f"trace {key[1]!r} is known with other content: its digest is {digest}, "
+                f"the new one's is {row['digest']}. Send changed content under another id."
+            )
+    return None
+
+
+def _find_intakes(connection: Connection, claims: Sequence[Claim]) -> dict[str, Intake]:
+    """What is known of the claims, by their ids."""
+    found: dict[str, Intake] = {}
+    for start in range(0, len(claims), _CHUNK):
+        wanted = [claim.id for claim in claims[start : start + _CHUNK]]
+        query = select(records.c.id, records.c.body).where(records.c.kind == Intake.__name__, records.c.id.in_(wanted))
+        found.update({row.id: Intake.model_validate_json(row.body) for row in connection.execute(query)})
+    return found
+
+
+def _find_digests(connection: Connection, keys: Iterable[Key]) -> dict[Key, str]:
     """The digests of those of the traces that are there."""
     names: dict[str, list[str]] = {}
     for project, name in keys:
         names.setdefault(project, []).append(name)
-    found: dict[_Key, str] = {}
+    found: dict[Key, str] = {}
     for project, wanted in names.items():
         for start in range(0, len(wanted), _CHUNK):
             query = select(traces.c.id, traces.c.digest).where(
@@ -130,22 +173,3 @@ def _find_digests(connection: Connection, keys: Iterable[_Key]) -> dict[_Key, st
             )
             found.update({(project, row.id): row.digest for row in connection.execute(query)})
     return found
-
-
-def _digest(trace: Trace) -> str:
-    # The time of arrival is the record's, not the content's.
-    return digest_json(trace.model_dump(mode="json", exclude={"created_at"}))
-
-
-def _to_row(trace: Trace, digest: str) -> dict[str, object]:
-    return {
-        "id": trace.id,
-        "project": trace.project,
-        "day": trace.day,
-        "source": trace.source,
-        "recipe": trace.recipe,
-        "session_id": trace.session_id,
-        "received_at": clock.now(),
-        "digest": digest,
-        "body": trace.model_dump_json(),
-    }

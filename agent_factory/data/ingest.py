@@ -6,9 +6,10 @@ the same id with the same content is taken as often as it comes and kept once.
 
 from __future__ import annotations
 
+import itertools
 import json
-from collections.abc import Iterable
-from typing import Any, cast
+from collections.abc import Iterable, Sequence
+from typing import Any, NoReturn, cast
 
 from pydantic import ValidationError
 from pydantic_core import PydanticSerializationError
@@ -17,15 +18,16 @@ from agent_factory.contracts.record import DEFAULT_PROJECT
 from agent_factory.contracts.trace import Trace
 from agent_factory.core import clock
 from agent_factory.core.day import require_instant
-from agent_factory.core.error import InputError
+from agent_factory.core.error import InputError, TooLargeError
+from agent_factory.core.intake import Receipt
 from agent_factory.core.store import Store
-from agent_factory.core.tracelog import Receipt, TraceLog
+from agent_factory.core.tracelog import TraceLog
 
 EVENT_BYTES = 2**20
 _SHOWN_EVENTS = 20
 _SHOWN_FIELDS = 5
 
-Payload = dict[str, Any] | Iterable[dict[str, Any]] | str | bytes
+Payload = dict[str, Any] | Iterable[Any] | str | bytes
 
 
 def take_events(
@@ -33,26 +35,86 @@ def take_events(
 ) -> Receipt:
     """Keep one event, a batch, or NDJSON text; returns once they are durable.
 
-    Raises InputError that names each refused event by its index (from 0) and field, and
-    ConflictError where an id is known with other content; then nothing of the payload was kept.
+    Raises what ``read_traces`` raises, and ConflictError where an id is known with other content; then
+    nothing of the payload was kept.
+    """
+    return TraceLog(store).add(read_traces(_events(payload), project, event_bytes=event_bytes))
+
+
+def read_traces(
+    events: Iterable[Any], project: str, *, event_bytes: int = EVENT_BYTES, numbers: Sequence[int] | None = None
+) -> list[Trace]:
+    """The traces of events as JSON has them; a ValueError in their place is a line that was not JSON.
+
+    Raises InputError that names each refused event by its index (or the ``numbers`` of its lines) and
+    field; TooLargeError where size is all that is wrong.
     """
     traces: list[Trace] = []
     faults: list[str] = []
-    for index, event in enumerate(_events(payload)):
+    only_large = True
+    unit = "line" if numbers else "event"
+    for index, event in zip(numbers or itertools.count(), events, strict=False):
         try:
-            traces.append(_read_event(event, project, event_bytes))
+            traces.append(read_trace(event, project, event_bytes))
         except ValidationError as error:
-            faults.append(f"{_name(index, event)}: {explain(error)}")
+            faults.append(f"{_name(unit, index, event)}: {explain(error)}")
+            only_large = False
         except InputError as error:
-            faults.append(f"{_name(index, event)}: {error}")
+            faults.append(f"{_name(unit, index, event)}: {error}")
+            only_large = only_large and isinstance(error, TooLargeError)
     if faults:
         hidden = f"\n… and {len(faults) - _SHOWN_EVENTS} more" if len(faults) > _SHOWN_EVENTS else ""
         listed = "\n".join(faults[:_SHOWN_EVENTS])
-        count = len(faults) + len(traces)
-        raise InputError(
-            f"{len(faults)} of {count} events refused, none was kept. Mend and send again:\n{listed}{hidden}"
+        raise (TooLargeError if only_large else InputError)(
+            f"{len(faults)} of {len(faults) + len(traces)} events refused, none was kept. "
+            f"Mend and send again:\n{listed}{hidden}"
         )
-    return TraceLog(store).add(traces)
+    return traces
+
+
+def read_trace(event: Any, project: str, event_bytes: int = EVENT_BYTES) -> Trace:
+    """The trace of an event; ValidationError or InputError where it is none of the project's."""
+    if isinstance(event, ValueError):
+        raise InputError(str(event))
+    if not isinstance(event, dict):
+        raise InputError(f"expected a JSON object, got {type(event).__name__}")
+    # Its sender need not say whose project it is, nor when it arrived.
+    trace = Trace.model_validate({"project": project, "created_at": clock.now(), **cast(dict[str, Any], event)})
+    if trace.project != project:
+        raise InputError(f"project: it is {trace.project!r}, this sender's is {project!r}")
+    require_trace(trace, event_bytes)
+    return trace
+
+
+def require_trace(trace: Trace, event_bytes: int = EVENT_BYTES) -> None:
+    """InputError unless data is taken of the trace's day and it can be kept; TooLargeError above ``event_bytes``."""
+    try:
+        require_instant(trace.started_at)
+    except InputError as error:
+        raise InputError(f"started_at: {error}") from error
+    try:
+        size = len(trace.model_dump_json())
+    except PydanticSerializationError as error:
+        raise InputError(f"it holds text that is not Unicode: {error}") from error
+    if size > event_bytes:
+        raise TooLargeError(
+            f"it has {size} characters, at most {event_bytes} are taken; split the episode into sessions"
+        )
+
+
+def parse_json(text: str | bytes) -> Any:
+    """A JSON value, or a ValueError that says what is wrong: encoding, syntax, NaN, depth."""
+    try:
+        # json.loads would guess at UTF-16 and UTF-32: what is not UTF-8 is to be told as that.
+        return json.loads(text.decode() if isinstance(text, bytes) else text, parse_constant=_refuse_constant)
+    except UnicodeDecodeError as error:
+        return ValueError(
+            f"it is not UTF-8: byte {error.start} is 0x{error.object[error.start]:02x}. Save the text as UTF-8"
+        )
+    except RecursionError:
+        return ValueError("it is nested too deeply to be read as JSON")
+    except ValueError as error:
+        return ValueError(f"it is not JSON: {error}")
 
 
 def explain(error: ValidationError) -> str:
@@ -72,53 +134,19 @@ def _explain_field(fault: dict[str, Any]) -> str:
     return f"{place}: {reason}{shown[:80]}"
 
 
+def _refuse_constant(name: str) -> NoReturn:
+    raise ValueError(f"{name} is no JSON number")
+
+
 def _events(payload: Payload) -> Iterable[Any]:
     if isinstance(payload, dict):
         return [cast(dict[str, Any], payload)]
     if isinstance(payload, (str, bytes)):
-        text = _decode(payload) if isinstance(payload, bytes) else payload
-        return (_read_line(line) for line in text.split("\n") if line.strip())
+        lines = payload.split("\n") if isinstance(payload, str) else payload.split(b"\n")
+        return (parse_json(line) for line in lines if line.strip())
     return payload
 
 
-def _decode(payload: bytes) -> str:
-    try:
-        return payload.decode()
-    except UnicodeDecodeError as error:
-        raise InputError(f"the payload is not UTF-8: {error}. Send JSON in UTF-8, one event a line") from error
-
-
-def _read_line(line: str) -> Any:
-    try:
-        return json.loads(line)
-    except ValueError as error:
-        return error
-    except RecursionError:
-        return ValueError("it is nested too deeply")
-
-
-def _read_event(event: Any, project: str, event_bytes: int) -> Trace:
-    if isinstance(event, ValueError):
-        raise InputError(f"the line is not JSON: {event}")
-    if not isinstance(event, dict):
-        raise InputError(f"expected a JSON object, got {type(event).__name__}")
-    # Its sender need not say whose project it is, nor when it arrived.
-    trace = Trace.model_validate({"project": project, "created_at": clock.now(), **cast(dict[str, Any], event)})
-    if trace.project != project:
-        raise InputError(f"project: it is {trace.project!r}, this sender's is {project!r}")
-    try:
-        require_instant(trace.started_at)
-    except InputError as error:
-        raise InputError(f"started_at: {error}") from error
-    try:
-        size = len(trace.model_dump_json())
-    except PydanticSerializationError as error:
-        raise InputError(f"it holds text that is not Unicode: {error}") from error
-    if size > event_bytes:
-        raise InputError(f"it has {size} characters, at most {event_bytes} are taken; split the episode into sessions")
-    return trace
-
-
-def _name(index: int, event: Any) -> str:
+def _name(unit: str, index: int, event: Any) -> str:
     found = cast(dict[str, Any], event).get("id") if isinstance(event, dict) else None
-    return f"event {index} (id {found!r})" if isinstance(found, str) else f"event {index}"
+    return f"{unit} {index} (id {found!r})" if isinstance(found, str) else f"{unit} {index}"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests.unit.data.test_ingest import (
+    test_a_character_that_no_database_has_is_kept,
     test_every_malformed_event_is_named,
     test_malformed_event_is_named_by_index_and_field,
     test_one_a_batch_and_ndjson_are_taken_and_repeats_are_duplicates,
@@ -15,6 +16,7 @@ from tests.unit.data.test_ingest import (
 )
 
 __all__ = [
+    "test_a_character_that_no_database_has_is_kept",
     "test_every_malformed_event_is_named",
     "test_malformed_event_is_named_by_index_and_field",
     "test_one_a_batch_and_ndjson_are_taken_and_repeats_are_duplicates",

@@ -33,6 +33,6 @@ pytestmark = pytest.mark.live
 
 def test_a_server_that_is_not_there_is_told_without_its_password(url: str) -> None:
     gone = url.replace("factory@", "factory:s3cret@").replace("host=", "host=/nowhere")
-    with pytest.raises(StorageError, match="the store at .* failed") as caught:
+    with pytest.raises(StorageError, match=r"the store at .* failed") as caught:
         open_store(gone)
     assert "s3cret" not in str(caught.value)

@@ -11,7 +11,7 @@ import pytest
 
 from agent_factory.contracts import Trace
 from agent_factory.core import clock
-from agent_factory.core.error import ConflictError, InputError
+from agent_factory.core.error import ConflictError, InputError, TooLargeError
 from agent_factory.core.store import Store
 from agent_factory.core.tracelog import TraceLog
 from agent_factory.data.ingest import take_events
@@ -74,11 +74,15 @@ def test_every_malformed_event_is_named(store: Store, trace: Make) -> None:
     with pytest.raises(InputError) as caught:
         take_events(store, text)
     message = str(caught.value)
-    assert "event 0: the line is not JSON" in message
+    assert "event 0: it is not JSON" in message
     assert "event 1: expected a JSON object, got list" in message
     assert "event 3 (id 't'): source: Field required; started_at: Field required; steps: Field required" in message
-    with pytest.raises(InputError, match="not UTF-8"):
+    with pytest.raises(InputError, match=r"event 0: it is not UTF-8: byte 0 is 0xff\. Save the text as UTF-8"):
         take_events(store, b"\xff\xfe")
+    with pytest.raises(InputError, match="it is not UTF-8: byte 2 is 0xe9"):
+        take_events(store, '{"é": 1}'.encode("latin-1"))
+    with pytest.raises(InputError, match="it is not JSON: NaN is no JSON number"):
+        take_events(store, '{"x": NaN}')
 
 
 def test_same_id_with_other_content_is_refused_whole(store: Store, trace: Make) -> None:
@@ -86,6 +90,22 @@ def test_same_id_with_other_content_is_refused_whole(store: Store, trace: Make) 
     with pytest.raises(ConflictError, match=r"t1.*known with other content"):
         take_events(store, [trace("t2").to_json(), trace("t1", answer="Lost.").to_json()])
     assert TraceLog(store).get("t2", "default") is None
+
+
+def test_what_is_only_too_large_is_told_apart(store: Store, trace: Make) -> None:
+    large = _change(trace("t1").to_json(), metadata={"x": "y" * 5000})
+    with pytest.raises(TooLargeError, match=r"event 1 \(id 't1'\): it has \d+ characters, at most 4000 are taken"):
+        take_events(store, [trace("t0").to_json(), large], event_bytes=4000)
+    with pytest.raises(InputError) as caught:
+        take_events(store, [{"id": "t0"}, large], event_bytes=4000)
+    assert not isinstance(caught.value, TooLargeError)
+
+
+def test_a_character_that_no_database_has_is_kept(store: Store, trace: Make) -> None:
+    take_events(store, trace("t1", answer="a\x00b").to_json())
+    kept = TraceLog(store).get("t1", "default")
+    assert kept is not None
+    assert kept.steps[-1].action.content == "a\x00b"
 
 
 def test_text_that_is_no_text_is_refused(store: Store, trace: Make) -> None:
