@@ -1,13 +1,15 @@
 """How far a judge can be trusted: its scores beside those of people, on the traces that people labelled.
 
-A judge is usable as a gate where κ of its verdicts with people's reaches ``REQUIRED_KAPPA`` on at least
-``REQUIRED_ITEMS`` traces; below that its labels inform only. Invariant: people's labels and the judge's
+A judge is usable as a gate where κ of its verdicts (or choices) with people's reaches ``REQUIRED_KAPPA`` on at least
+``REQUIRED_ITEMS`` items; below that its labels inform only. Invariant: people's labels and the judge's
 scores alone decide, and the judge by rules is measured like a model.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from agent_factory.contracts.trace import Feedback
 from agent_factory.core import clock
@@ -17,13 +19,23 @@ from agent_factory.core.error import InputError, NotFoundError
 from agent_factory.core.store import Store
 from agent_factory.data.judge import RULE_JUDGE, judge_trace
 from agent_factory.data.labelling.agreement import cohen_kappa
-from agent_factory.data.labelling.feedback import read_feedback
+from agent_factory.data.labelling.feedback import read_feedback, read_preferences, read_votes
 from agent_factory.data.labelling.item import find_days, read_items
-from agent_factory.data.labelling.record import RATINGS, Calibration, Statistic, make_id, to_rating
+from agent_factory.data.labelling.record import (
+    CHOICES,
+    RATINGS,
+    Calibration,
+    Choice,
+    ItemKind,
+    Statistic,
+    make_id,
+    to_rating,
+)
 
 REQUIRED_KAPPA = 0.75
 REQUIRED_ITEMS = 30
 _MIDDLE = 0.5
+Pair = tuple[str, str]
 
 
 def calibrate(store: Store, artifacts: Artifacts, project: str, judge: str | None = None) -> list[Calibration]:
@@ -33,19 +45,24 @@ def calibrate(store: Store, artifacts: Artifacts, project: str, judge: str | Non
     """
     given = read_feedback(store, project)
     golden = _golden(given)
-    if not golden:
+    judges = _scores(given, golden)
+    if golden:
+        judges[RULE_JUDGE] = _rule_scores(store, artifacts, project, golden)
+    preferred = _preferred(store, project)
+    comparers = _choices(store, project, preferred)
+    if not golden and not preferred:
         raise InputError(
-            f"people have labelled no trace of project {project!r}: label some first, at /label of the API "
+            f"people have labelled nothing in project {project!r}: label some traces first, at /label of the API "
             "or by `factory data label`, then calibrate"
         )
-    judges = _scores(given, golden)
-    judges[RULE_JUDGE] = _rule_scores(store, artifacts, project, golden)
-    if judge is not None and judge not in judges:
+    known = sorted({*judges, *comparers})
+    if judge is not None and judge not in known:
         raise NotFoundError(
-            f"no judge {judge!r} has scored what people labelled in project {project!r}; there are: {sorted(judges)}"
+            f"no judge {judge!r} has judged what people labelled in project {project!r}; there are: {known}"
         )
-    wanted = [judge] if judge is not None else sorted(judges)
-    found = [_measure(project, name, judges[name], golden) for name in wanted]
+    wanted = known if judge is None else [judge]
+    found = [_measure_scores(project, name, judges[name], golden) for name in wanted if name in judges]
+    found += [_measure_choices(project, name, comparers[name], preferred) for name in wanted if name in comparers]
     for calibration in found:
         store.put(calibration, replace=True)
     return found
@@ -57,14 +74,24 @@ def read_calibrations(store: Store, project: str) -> list[Calibration]:
 
 
 def find_usable(store: Store, project: str) -> frozenset[str]:
-    """The judges whose labels may stand as a gate."""
-    return frozenset(one.judge for one in store.find(Calibration, project=project) if one.usable_as_gate)
+    """The judges whose scores may stand as a gate."""
+    known = store.find(Calibration, project=project)
+    return frozenset(one.judge for one in known if one.usable_as_gate and one.task == "score")
 
 
 def _golden(given: Mapping[str, list[Feedback]]) -> dict[str, float]:
     """The mean of people's scores by trace."""
     people = {name: [one.score for one in labels if one.kind == "person"] for name, labels in given.items()}
     return {name: sum(scores) / len(scores) for name, scores in sorted(people.items()) if scores}
+
+
+def _preferred(store: Store, project: str) -> dict[Pair, Choice]:
+    """What most people chose, by pair in ascending order."""
+    found: dict[Pair, Choice] = {}
+    for pair in read_preferences(store, project):
+        first, second = sorted((pair.better, pair.worse))
+        found[first, second] = "tie" if pair.tie else "first" if pair.better == first else "second"
+    return found
 
 
 def _scores(given: Mapping[str, list[Feedback]], golden: Mapping[str, float]) -> dict[str, dict[str, float]]:
@@ -82,27 +109,61 @@ def _rule_scores(store: Store, artifacts: Artifacts, project: str, golden: Mappi
     return {trace.id: judge_trace(trace).score for trace in traces}
 
 
-def _measure(project: str, judge: str, scores: Mapping[str, float], golden: Mapping[str, float]) -> Calibration:
+def _choices(store: Store, project: str, golden: Mapping[Pair, Choice]) -> dict[str, dict[Pair, Choice]]:
+    judges: dict[str, dict[Pair, Choice]] = {}
+    for vote in read_votes(store, project, "model"):
+        if (vote.first, vote.second) in golden:
+            judges.setdefault(vote.labeler, {})[vote.first, vote.second] = vote.choice
+    return judges
+
+
+def _measure_scores(project: str, judge: str, scores: Mapping[str, float], golden: Mapping[str, float]) -> Calibration:
     items = sorted(scores)
     people, theirs = [golden[item] for item in items], [scores[item] for item in items]
     ratings = [to_rating(score) for score in people], [to_rating(score) for score in theirs]
     verdicts = [score > _MIDDLE for score in people], [score > _MIDDLE for score in theirs]
-    kappa = cohen_kappa(*verdicts, labels=(False, True))
-    confusion = [[0] * len(RATINGS) for _ in RATINGS]
-    for one, other in zip(*ratings, strict=True):
-        confusion[one - 1][other - 1] += 1
+    return _record(
+        project,
+        judge,
+        "score",
+        [[item, golden[item]] for item in items],
+        cohen_kappa(*verdicts, labels=(False, True)),
+        cohen_kappa(*ratings, labels=RATINGS, weights="quadratic"),
+        _count(*ratings, RATINGS),
+    )
+
+
+def _measure_choices(
+    project: str, judge: str, choices: Mapping[Pair, Choice], golden: Mapping[Pair, Choice]
+) -> Calibration:
+    pairs = sorted(choices)
+    sides = [golden[pair] for pair in pairs], [choices[pair] for pair in pairs]
+    told = [[*pair, golden[pair]] for pair in pairs]
+    return _record(project, judge, "compare", told, cohen_kappa(*sides, labels=CHOICES), None, _count(*sides, CHOICES))
+
+
+def _record(
+    project: str,
+    judge: str,
+    task: ItemKind,
+    golden: Sequence[Sequence[Any]],
+    kappa: Statistic,
+    weighted: Statistic | None,
+    confusion: tuple[tuple[int, ...], ...],
+) -> Calibration:
     usable, reason = _decide(kappa)
     return Calibration(
-        id=make_id("calibration", project, judge),
+        id=make_id("calibration", project, judge, task),
         project=project,
         created_at=clock.now(),
         judge=judge,
         kind="rule" if judge.startswith("rule:") else "model",
-        golden_items=len(items),
-        golden_digest=digest_json([[item, golden[item]] for item in items]),
+        task=task,
+        golden_items=len(golden),
+        golden_digest=digest_json(golden),
         kappa=kappa,
-        weighted_kappa=cohen_kappa(*ratings, labels=RATINGS, weights="quadratic"),
-        confusion=tuple(tuple(row) for row in confusion),
+        weighted_kappa=weighted,
+        confusion=confusion,
         required_kappa=REQUIRED_KAPPA,
         required_items=REQUIRED_ITEMS,
         usable_as_gate=usable,
@@ -110,11 +171,16 @@ def _measure(project: str, judge: str, scores: Mapping[str, float], golden: Mapp
     )
 
 
+def _count(people: Sequence[Any], theirs: Sequence[Any], values: Sequence[Any]) -> tuple[tuple[int, ...], ...]:
+    both = Counter(zip(people, theirs, strict=True))
+    return tuple(tuple(both[one, other] for other in values) for one in values)
+
+
 def _decide(kappa: Statistic) -> tuple[bool, str]:
     if kappa.value is None:
         return False, f"kappa is not defined: {kappa.reason}"
     if kappa.items < REQUIRED_ITEMS:
-        return False, f"{kappa.items} golden traces, at least {REQUIRED_ITEMS} are asked for"
+        return False, f"{kappa.items} golden items, at least {REQUIRED_ITEMS} are asked for"
     if kappa.value < REQUIRED_KAPPA:
         return False, f"kappa is {kappa.value:.2f}, {REQUIRED_KAPPA} is asked for: its labels inform only"
     return True, f"kappa is {kappa.value:.2f}, at least {REQUIRED_KAPPA}"

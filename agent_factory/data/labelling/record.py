@@ -16,6 +16,7 @@ from agent_factory.core.digest import digest_json
 ItemKind = Literal["score", "compare"]
 Choice = Literal["first", "second", "tie"]
 RATINGS = (1, 2, 3, 4, 5)
+CHOICES: tuple[Choice, ...] = ("first", "second", "tie")
 
 
 def to_score(rating: float) -> float:
@@ -126,17 +127,19 @@ class Statistic(Part):
 class Calibration(Record):
     """How a judge agrees with people on the items that people labelled (the golden set).
 
-    ``kappa`` is Cohen's κ of the verdict "better than the middle" and decides ``usable_as_gate``;
-    ``weighted_kappa`` is the quadratically weighted κ of the ratings 1 to 5. ``confusion`` counts
-    [person's rating][judge's rating]. ``golden_digest`` is over the items and people's scores.
+    ``kappa`` is Cohen's κ and decides ``usable_as_gate``: of scores by the verdict "better than the
+    middle", of comparisons by the choice. ``weighted_kappa`` is the quadratically weighted κ of the
+    ratings 1 to 5, None for comparisons. ``confusion`` counts [people's value][judge's value], of ratings
+    1 to 5 or of first, second and tie. ``golden_digest`` is over the items and what people said of them.
     """
 
     judge: str
     kind: Literal["model", "rule"]
+    task: ItemKind
     golden_items: Count
     golden_digest: str
     kappa: Statistic
-    weighted_kappa: Statistic
+    weighted_kappa: Statistic | None
     confusion: tuple[tuple[Count, ...], ...]
     required_kappa: float
     required_items: Count

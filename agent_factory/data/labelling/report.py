@@ -9,9 +9,7 @@ from agent_factory.contracts.record import Count, Part
 from agent_factory.core.store import Store
 from agent_factory.data.labelling.agreement import cohen_kappa, krippendorff_alpha, pair_up
 from agent_factory.data.labelling.feedback import read_feedback, read_votes
-from agent_factory.data.labelling.record import RATINGS, Statistic, to_rating
-
-CHOICES = ("first", "second", "tie")
+from agent_factory.data.labelling.record import CHOICES, RATINGS, Statistic, to_rating
 
 
 class PairAgreement(Part):
