@@ -35,12 +35,31 @@ def check_schema(artifacts: Artifacts, project: str, day: str) -> CheckOutcome:
     from agent_factory.data.expectation import expect_events
 
     rows = artifacts.read_table(day_path(project, day, "events")).to_pandas()
-    failures = expect_events(rows, project, day)
-    metadata = {"rows": len(rows), "failed_expectations": failures}
+    found = expect_events(rows, project, day)
+    page = artifacts.write_text(docs_path(day_path(project, day, "events")), found.page)
+    return _tell_schema(f"events of {day}", len(rows), found.failures, page)
+
+
+def check_dataset_schema(artifacts: Artifacts, manifest: DatasetManifest) -> CheckOutcome:
+    """The rows of a dataset are as Great Expectations expects of its kind: whole, answered, from traces, each once."""
+    from agent_factory.data.expectation import expect_dataset
+
+    found = expect_dataset(artifacts, manifest)
+    page = artifacts.write_text(docs_path(f"datasets/{manifest.id}.parquet"), found.page)
+    return _tell_schema(f"rows of {manifest.id}", manifest.rows, found.failures, page)
+
+
+def docs_path(path: str) -> str:
+    """Where the Data Docs of a checked parquet file are: beside it."""
+    return f"{path.removesuffix('.parquet')}.html"
+
+
+def _tell_schema(what: str, rows: int, failures: list[dict[str, Any]], page: str) -> CheckOutcome:
+    metadata = {"rows": rows, "failed_expectations": failures, "data_docs": page}
     if failures:
         told = "; ".join(f"{failure['expectation']}: {failure['unexpected']} rows" for failure in failures)
-        return CheckOutcome(passed=False, description=f"events of {day} are not as expected: {told}", metadata=metadata)
-    return CheckOutcome(passed=True, description=f"all {len(rows)} events of {day} are as expected", metadata=metadata)
+        return CheckOutcome(passed=False, description=f"{what} are not as expected: {told}", metadata=metadata)
+    return CheckOutcome(passed=True, description=f"all {rows} {what} are as expected", metadata=metadata)
 
 
 def check_no_pii(artifacts: Artifacts, project: str, day: str) -> CheckOutcome:

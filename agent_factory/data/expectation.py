@@ -1,17 +1,26 @@
-"""What Great Expectations expects of a day's events. Imported only where a day is checked: it takes seconds."""
+"""What Great Expectations expects of a day's events and of a dataset. Imported only where they are checked.
+
+Invariant: what it finds is told by expectation, column and count; a value is told nowhere, not in the
+Data Docs either, for it may be personal.
+"""
 
 from __future__ import annotations
 
+import json
 import os
-from typing import Any, get_args
+from collections.abc import Iterator
+from typing import Any, NamedTuple, get_args
 
 os.environ.setdefault("GX_ANALYTICS_ENABLED", "false")
 
 import great_expectations
 from pandas import DataFrame
 
+from agent_factory.contracts.dataset import DatasetManifest
 from agent_factory.contracts.record import NAME_PATTERN
 from agent_factory.contracts.trace import Source
+from agent_factory.core.artifact import Artifacts
+from agent_factory.data.page import draw_page
 
 # Its package re-exports what it does not declare as its own.
 gx: Any = great_expectations
@@ -29,22 +38,38 @@ COLUMNS = [
     "steps",
     "body",
 ]
+_ROLES = ("system", "user", "assistant", "tool")
 
 
-def expect_events(events: DataFrame, project: str, day: str) -> list[dict[str, Any]]:
-    """The expectations that fail: their name, column, and how many rows are not as expected.
+class Validation(NamedTuple):
+    """The expectations that failed, and all of them as a page of Data Docs."""
 
-    Values are not told: they may be personal.
-    """
+    failures: list[dict[str, Any]]
+    page: str
+
+
+def expect_events(events: DataFrame, project: str, day: str) -> Validation:
+    """A day's events against what is expected of them."""
+    return _validate("events", events, _event_suite(project, day))
+
+
+def expect_dataset(artifacts: Artifacts, manifest: DatasetManifest) -> Validation:
+    """A dataset's rows, as they stand in its files, against what is expected of its kind."""
+    rows = DataFrame.from_records(list(_outline(artifacts, manifest)))
+    return _validate(f"{manifest.kind}_dataset", rows, _dataset_suite(manifest))
+
+
+def _validate(name: str, rows: DataFrame, expectations: list[Any]) -> Validation:
     context = gx.get_context(mode="ephemeral")
     context.variables.progress_bars = {"globally": False, "metric_calculations": False}
-    asset = context.data_sources.add_pandas("events").add_dataframe_asset("day")
-    batch = asset.add_batch_definition_whole_dataframe("whole").get_batch({"dataframe": events})
-    result = batch.validate(gx.ExpectationSuite(name="events", expectations=_suite(project, day)))
-    return [_tell(found, len(events)) for found in result.results if not found.success]
+    asset = context.data_sources.add_pandas(name).add_dataframe_asset("rows")
+    batch = asset.add_batch_definition_whole_dataframe("whole").get_batch({"dataframe": rows})
+    suite = gx.ExpectationSuite(name=name, expectations=expectations)
+    result = batch.validate(suite, result_format={"result_format": "BASIC", "partial_unexpected_count": 0})
+    return Validation([_tell(found, len(rows)) for found in result.results if not found.success], draw_page(result))
 
 
-def _suite(project: str, day: str) -> list[Any]:
+def _event_suite(project: str, day: str) -> list[Any]:
     never_null = ("id", "project", "day", "source", "started_at", "steps", "body")
     return [
         gx.expectations.ExpectTableColumnsToMatchSet(column_set=COLUMNS, exact_match=True),
@@ -57,6 +82,72 @@ def _suite(project: str, day: str) -> list[Any]:
         gx.expectations.ExpectColumnValuesToBeBetween(column="steps", min_value=0),
         gx.expectations.ExpectColumnValuesToBeJsonParseable(column="body"),
     ]
+
+
+def _dataset_suite(manifest: DatasetManifest) -> list[Any]:
+    ends = [("messages", "assistant")] if "messages" in manifest.columns and manifest.kind != "eval" else []
+    ends += [(side, "assistant") for side in ("chosen", "rejected", "reference") if side in manifest.columns]
+    came_from = {"pairing": 2}.get("pairing" if "pairing" in manifest.columns else "", 1)
+    found = [
+        gx.expectations.ExpectTableRowCountToEqual(value=manifest.rows),
+        *(gx.expectations.ExpectColumnValuesToBeInSet(column=f"{name} end", value_set=[role]) for name, role in ends),
+        gx.expectations.ExpectColumnValuesToBeInSet(column="whole conversations", value_set=[True]),
+        gx.expectations.ExpectColumnValuesToBeInSet(column="answered calls", value_set=[True]),
+        gx.expectations.ExpectColumnValuesToBeUnique(column="content"),
+    ]
+    if manifest.query.get("taskset") is None:
+        found.append(gx.expectations.ExpectColumnValuesToBeInSet(column="traces", value_set=[came_from]))
+    if "score" in manifest.columns:
+        found.append(gx.expectations.ExpectColumnValuesToNotBeNull(column="score"))
+    if "tools" in manifest.columns:
+        found.append(gx.expectations.ExpectColumnValuesToBeInSet(column="tools", value_set=[True]))
+    return found
+
+
+def _outline(artifacts: Artifacts, manifest: DatasetManifest) -> Iterator[dict[str, Any]]:
+    """What is expected something of, row by row, without the conversations themselves."""
+    names = [name for name in ("messages", "prompt", "chosen", "rejected", "reference") if name in manifest.columns]
+    for path in manifest.paths():
+        for row in artifacts.read_rows(path):
+            told = {name: _read_list(row[name]) for name in names}
+            heard = [*told.get("messages", ()), *told.get("prompt", ())]
+            wholes = [heard + told[side] for side in ("chosen", "rejected", "reference") if side in told] or [heard]
+            yield {
+                **{
+                    f"{name} end": messages[-1].get("role") if messages else "nothing"
+                    for name, messages in told.items()
+                },
+                "whole conversations": all(messages and _is_whole(messages) for messages in wholes),
+                "answered calls": all(_answers_its_calls(messages) for messages in wholes),
+                "content": hash(tuple(row[name] for name in names)),
+                "traces": len(row["trace_ids"]),
+                **({"score": row["score"]} if "score" in row else {}),
+                **({"tools": all("function" in tool for tool in _read_list(row["tools"]))} if "tools" in row else {}),
+            }
+
+
+def _read_list(text: str) -> list[dict[str, Any]]:
+    """A list of objects that is given as JSON; empty where it is none."""
+    try:
+        value = json.loads(text)
+    except ValueError:
+        return []
+    return value if isinstance(value, list) and all(isinstance(item, dict) for item in value) else []
+
+
+def _is_whole(messages: list[dict[str, Any]]) -> bool:
+    roles = [message.get("role") for message in messages]
+    return set(roles) <= set(_ROLES) and "system" not in roles[1:]
+
+
+def _answers_its_calls(messages: list[dict[str, Any]]) -> bool:
+    """Whether each result of a tool follows a call of that id."""
+    called: set[str] = set()
+    for message in messages:
+        called.update(call["id"] for call in message.get("tool_calls") or ())
+        if message.get("role") == "tool" and message.get("tool_call_id") not in called:
+            return False
+    return True
 
 
 def _tell(found: Any, rows: int) -> dict[str, Any]:

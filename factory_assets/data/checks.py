@@ -13,9 +13,12 @@ from resources.artifact import ArtifactResource
 from resources.store import StoreResource
 
 
-def to_result(outcome: Any) -> dg.AssetCheckResult:
-    """A CheckOutcome as Dagster has it."""
-    return dg.AssetCheckResult(passed=outcome.passed, description=outcome.description, metadata=outcome.metadata)
+def to_result(outcome: Any, artifacts: ArtifactResource | None = None) -> dg.AssetCheckResult:
+    """A CheckOutcome as Dagster has it; its Data Docs, where it has some, as a link."""
+    told = dict(outcome.metadata)
+    if artifacts is not None and "data_docs" in told:
+        told["data_docs"] = artifacts.link(told["data_docs"])
+    return dg.AssetCheckResult(passed=outcome.passed, description=outcome.description, metadata=told)
 
 
 @day_check(keys.EVENTS, description="Every event has the columns and values that Great Expectations expects.")
@@ -24,7 +27,7 @@ def schema(
 ) -> dg.AssetCheckResult:
     from agent_factory.data.check import check_schema
 
-    return to_result(check_schema(artifacts.open(), store.project, context.partition_key))
+    return to_result(check_schema(artifacts.open(), store.project, context.partition_key), artifacts)
 
 
 @day_check(keys.CLEAN_EVENTS, description="No personal data is left in the day's clean events.")
@@ -34,6 +37,24 @@ def no_pii(
     from agent_factory.data.check import check_no_pii
 
     return to_result(check_no_pii(artifacts.open(), store.project, context.partition_key))
+
+
+def _schema_of(key: dg.AssetKey, kind: str) -> dg.AssetChecksDefinition:
+    @build_check(key, name="schema", description="Every row has the shape that Great Expectations expects of its kind.")
+    def schema(
+        context: dg.AssetCheckExecutionContext, store: StoreResource, artifacts: ArtifactResource
+    ) -> dg.AssetCheckResult:
+        from agent_factory.data.check import check_dataset_schema
+
+        manifest = newest_dataset(store.open(), context.partition_key, kind)
+        return to_result(check_dataset_schema(artifacts.open(), manifest), artifacts)
+
+    return schema
+
+
+sft_schema = _schema_of(keys.SFT_DATASET, "sft")
+preference_schema = _schema_of(keys.PREFERENCE_DATASET, "preference")
+eval_schema = _schema_of(keys.EVAL_DATASET, "eval")
 
 
 @build_check(keys.SFT_DATASET, description="The dataset has as many rows as the build asks for.")

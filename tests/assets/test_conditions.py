@@ -84,7 +84,7 @@ def test_traces_reported_again_make_the_day_again(daemon: Daemon) -> None:
 def test_a_stage_waits_for_all_inputs_and_their_checks(daemon: Daemon, add_build: Callable[..., BuildSpec]) -> None:
     add_build("b1")
     daemon.tell.materialized(keys.SFT_DATASET, "b1")
-    for name in ("enough_rows", "no_eval_leak"):
+    for name in ("enough_rows", "no_eval_leak", "schema"):
         daemon.tell.checked(dg.AssetCheckKey(keys.SFT_DATASET, name), "b1", passed=True)
     assert daemon.tick() == set(), "the base model is missing"
     daemon.tell.materialized(keys.BASE_MODEL, "b1")
@@ -101,7 +101,8 @@ def test_a_failed_check_stops_its_own_build_only(daemon: Daemon, add_build: Call
         daemon.tell.materialized(keys.BASE_MODEL, build)
         daemon.tell.checked(dg.AssetCheckKey(keys.BASE_MODEL, "loads"), build, passed=True)
         daemon.tell.checked(dg.AssetCheckKey(keys.SFT_DATASET, "no_eval_leak"), build, passed=build == "b2")
-        daemon.tell.checked(dg.AssetCheckKey(keys.SFT_DATASET, "enough_rows"), build, passed=True)
+        for name in ("enough_rows", "schema"):
+            daemon.tell.checked(dg.AssetCheckKey(keys.SFT_DATASET, name), build, passed=True)
     assert daemon.tick() == {("training/sft_model", "b2")}
 
 
@@ -112,7 +113,7 @@ def test_stages_are_never_fused(daemon: Daemon, add_build: Callable[..., BuildSp
         daemon.tell.materialized(key, "b1")
     for key in (keys.BASE_MODEL, keys.SFT_MODEL):
         daemon.tell.checked(dg.AssetCheckKey(key, "loads"), "b1", passed=True)
-    for name in ("enough_rows", "no_eval_leak"):
+    for name in ("enough_rows", "no_eval_leak", "schema"):
         daemon.tell.checked(dg.AssetCheckKey(keys.SFT_DATASET, name), "b1", passed=True)
     daemon.tell.checked(dg.AssetCheckKey(keys.SCENARIOS, "solvable"), "b1", passed=True)
     assert daemon.tick() == {("training/sft_model", "b1")}, "rollouts wait for the model that is about to be made"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -13,7 +14,13 @@ from agent_factory.core import clock
 from agent_factory.core.artifact import Artifacts
 from agent_factory.core.error import NotFoundError
 from agent_factory.core.store import Store
-from agent_factory.data.check import check_enough_rows, check_no_eval_leak, check_no_pii, check_schema
+from agent_factory.data.check import (
+    check_dataset_schema,
+    check_enough_rows,
+    check_no_eval_leak,
+    check_no_pii,
+    check_schema,
+)
 from agent_factory.data.dataset import DatasetQuery, build_dataset
 from agent_factory.data.event import write_events_day
 from agent_factory.data.ingest import take_events
@@ -150,3 +157,71 @@ def test_eval_dataset_holds_redacted_openings(store: Store, artifacts: Artifacts
     assert "<PERSON_1>" in row["messages"]
     assert "Yara" not in row["messages"]
     assert build_dataset(store, artifacts, "eval", query) == manifest
+
+
+def _spoil(artifacts: Artifacts, path: str, column: str, value: Any) -> None:
+    table = artifacts.read_table(path)
+    values = table[column].to_pylist()
+    field = table.schema.field(column)
+    spoilt = pa.array([value, *values[1:]], type=field.type)
+    artifacts.write_table(path, table.set_column(table.schema.get_field_index(column), field, spoilt))
+
+
+@pytest.mark.parametrize(
+    ("column", "value", "told"),
+    [
+        ("messages", '[{"role":"user","content":"cut off"}]', ["messages end"]),
+        ("messages", "no JSON", ["messages end", "whole conversations"]),
+        (
+            "messages",
+            '[{"role":"tool","tool_call_id":"c9","content":"x"},{"role":"assistant","content":"y"}]',
+            ["answered calls"],
+        ),
+        ("messages", '[{"role":"robot","content":"x"},{"role":"assistant","content":"y"}]', ["whole conversations"]),
+        ("trace_ids", [], ["traces"]),
+        ("score", None, ["score"]),
+        ("tools", '[{"name":"bare"}]', ["tools"]),
+    ],
+)
+def test_a_datasets_rows_are_as_expected_or_the_column_is_named(
+    store: Store,
+    artifacts: Artifacts,
+    trace: Make,
+    take_day: Callable[..., None],
+    column: str,
+    value: Any,
+    told: list[str],
+) -> None:
+    take_day(trace("a"), trace("b", answer="b"))
+    manifest = build_dataset(store, artifacts, "sft", DatasetQuery(days=(DAY,)))
+    assert check_dataset_schema(artifacts, manifest).passed
+    _spoil(artifacts, manifest.path, column, value)
+    outcome = check_dataset_schema(artifacts, manifest)
+    assert not outcome.passed
+    assert [failure["column"] for failure in outcome.metadata["failed_expectations"]] == told
+
+
+@pytest.mark.parametrize("kind", ["preference", "eval"])
+def test_pairs_and_cases_are_as_expected(
+    store: Store, artifacts: Artifacts, trace: Make, take_day: Callable[..., None], kind: Any
+) -> None:
+    take_day(trace("a", scenario_id="s"), trace("b", answer="b", scenario_id="s", success=False))
+    manifest = build_dataset(store, artifacts, kind, DatasetQuery(days=(DAY,)))
+    assert check_dataset_schema(artifacts, manifest).passed
+    _spoil(artifacts, manifest.path, "trace_ids", ["a", "b", "c"])
+    assert not check_dataset_schema(artifacts, manifest).passed
+
+
+def test_data_docs_tell_what_failed_but_no_value_and_ask_no_other_host(
+    store: Store, artifacts: Artifacts, trace: Make
+) -> None:
+    take_events(store, [trace("a").to_json(), trace("b", steps=()).to_json()])
+    write_events_day(store, artifacts, "default", DAY)
+    broken = _with_column(artifacts.read_table(EVENTS), "source", ["mia@example.com", "production"])
+    artifacts.write_table(EVENTS, broken)
+    outcome = check_schema(artifacts, "default", DAY)
+    page = artifacts.read_text(outcome.metadata["data_docs"])
+    assert "values must belong to this set" in page
+    assert "FAILED" in page
+    assert "mia@" not in page
+    assert not re.search(r"(?:src|href)=\"(?!#)|url\(|<script", page)
