@@ -92,7 +92,7 @@ def _prepare(desk: Any, day: str) -> dict[str, Any]:
 
     events = write_events_day(desk.store, desk.artifacts, desk.project, day)
     _require(check_schema(desk.artifacts, desk.project, day))
-    clean = clean_day(desk.artifacts, desk.project, day)
+    clean = clean_day(desk.store, desk.artifacts, desk.project, day)
     _require(check_no_pii(desk.artifacts, desk.project, day))
     labels = label_day(desk.store, desk.artifacts, desk.project, day)
     return {"day": day, "events": events.rows, "clean_events": clean.rows, "labels": labels.rows}

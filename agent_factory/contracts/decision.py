@@ -43,6 +43,7 @@ class Refresh(Record):
 
     day: str
     reason: str
+    state: Literal["waiting", "told"] = "waiting"
 
 
 class ClusterShape(Part):

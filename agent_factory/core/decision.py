@@ -6,6 +6,8 @@ Invariant: every trace of the day's events has one decision, in the order of tra
 from __future__ import annotations
 
 from collections.abc import Iterable
+from itertools import islice
+from typing import Any
 
 import pyarrow as pa
 
@@ -32,16 +34,8 @@ _BATCH = 5000
 
 def write_decisions(artifacts: Artifacts, project: str, day: str, decisions: Iterable[Decision]) -> str:
     """Write the decisions of a project's day; returns the artifact's path."""
-    batches: list[pa.RecordBatch] = []
-    rows: list[dict[str, object]] = []
-    for decision in decisions:
-        rows.append(decision.model_dump())
-        if len(rows) == _BATCH:
-            batches.append(pa.RecordBatch.from_pylist(rows, schema=_SCHEMA))
-            rows = []
-    batches.append(pa.RecordBatch.from_pylist(rows, schema=_SCHEMA))
-    table = pa.Table.from_batches(batches, schema=_SCHEMA)
-    return artifacts.write_table(day_path(project, day, "decisions"), table)
+    rows = (decision.model_dump() for decision in decisions)
+    return artifacts.write_table(day_path(project, day, "decisions"), _to_table(rows, _SCHEMA))
 
 
 def read_decisions(artifacts: Artifacts, project: str, day: str) -> dict[str, Decision]:
@@ -59,9 +53,9 @@ def read_flagged(artifacts: Artifacts, project: str, day: str) -> frozenset[str]
     )
 
 
-def write_clusters(artifacts: Artifacts, project: str, day: str, rows: list[dict[str, object]]) -> str:
+def write_clusters(artifacts: Artifacts, project: str, day: str, rows: Iterable[dict[str, Any]]) -> str:
     """Write ``trace_id``, ``cluster``, ``similarity`` and ``codebook`` of a day's clean traces; returns the path."""
-    return artifacts.write_table(day_path(project, day, "clusters"), pa.Table.from_pylist(rows, schema=_CLUSTERS))
+    return artifacts.write_table(day_path(project, day, "clusters"), _to_table(rows, _CLUSTERS))
 
 
 def read_clusters(artifacts: Artifacts, project: str, day: str) -> dict[str, str]:
@@ -71,3 +65,12 @@ def read_clusters(artifacts: Artifacts, project: str, day: str) -> dict[str, str
     """
     table = artifacts.read_table(day_path(project, day, "clusters"), ("trace_id", "cluster"))
     return dict(zip(table["trace_id"].to_pylist(), table["cluster"].to_pylist(), strict=True))
+
+
+def _to_table(rows: Iterable[dict[str, Any]], schema: pa.Schema) -> pa.Table:
+    """Rows as a table, a batch of them as Python values at a time."""
+    left = iter(rows)
+    batches = [
+        pa.RecordBatch.from_pylist(batch, schema=schema) for batch in iter(lambda: list(islice(left, _BATCH)), [])
+    ]
+    return pa.Table.from_batches(batches, schema=schema)

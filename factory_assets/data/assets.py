@@ -25,6 +25,19 @@ def describe_file(file: Any) -> dg.MaterializeResult:
     return dg.MaterializeResult(metadata=metadata, data_version=dg.DataVersion(file.digest))
 
 
+def describe_clean(day: Any, picture: str | None) -> dg.MaterializeResult:
+    """A clean day: its file, how many traces each rule kept, flagged and dropped, and its clusters."""
+    described = describe_file(day)
+    metadata = {**described.metadata, "decisions": dg.MetadataValue.json(day.told["rules"])}
+    metadata["anomalies"] = dg.MetadataValue.json(day.told["anomalies"])
+    metadata["clusters"] = dg.MetadataValue.json(day.told["clusters"])
+    for verdict in ("kept", "flagged", "dropped"):
+        metadata[verdict] = day.told["verdicts"].get(verdict, 0)
+    if picture:
+        metadata["clusters_drawn"] = dg.MetadataValue.md(picture)
+    return dg.MaterializeResult(metadata=metadata, data_version=described.data_version)
+
+
 def describe_dataset(manifest: "DatasetManifest") -> dg.MaterializeResult:
     """A dataset: its number, rows, digest, lineage and statistics."""
     metadata = {
@@ -59,8 +72,8 @@ def events(
 @day_asset(
     keys.CLEAN_EVENTS,
     deps=[keys.EVENTS],
-    kinds={"parquet", "presidio"},
-    code_version="2",
+    kinds={"parquet", "presidio", "scikitlearn"},
+    code_version="3",
     automation_condition=WITH_INPUT,
     description="The day's traces with personal data replaced by placeholders; everything downstream reads these.",
 )
@@ -68,9 +81,12 @@ def clean_events(
     context: dg.AssetExecutionContext, store: StoreResource, artifacts: ArtifactResource
 ) -> dg.MaterializeResult:
     from agent_factory.data.clean import clean_day
+    from agent_factory.data.cleaning.picture import draw_clusters
 
-    with working(context, store.open(), store.project):
-        return describe_file(clean_day(artifacts.open(), store.project, context.partition_key))
+    records, files = store.open(), artifacts.open()
+    with working(context, records, store.project):
+        made = clean_day(records, files, store.project, context.partition_key)
+        return describe_clean(made, draw_clusters(files, store.project, context.partition_key))
 
 
 @day_asset(

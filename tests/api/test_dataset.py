@@ -30,7 +30,7 @@ def prepare(client: TestClient, context: Context, event: Callable[..., dict[str,
     good = {**event("t1"), "outcome": {"success": True, "reward": 1.0, "graded_by": "test"}}
     client.post("/data/events", json=[good, event("t2", text="hello")])
     write_events_day(context.store, context.artifacts, "default", "2026-10-30")
-    clean_day(context.artifacts, "default", "2026-10-30")
+    clean_day(context.store, context.artifacts, "default", "2026-10-30")
     label_day(context.store, context.artifacts, "default", "2026-10-30")
 
 

@@ -105,7 +105,7 @@ def day(store: Store) -> None:
     artifacts = Artifacts(get_settings().artifacts_url)
     TraceLog(store).add([make_trace(number, success=number != 2, note="long " * 30) for number in range(1, 5)])
     write_events_day(store, artifacts, "default", DAY)
-    clean_day(artifacts, "default", DAY)
+    clean_day(store, artifacts, "default", DAY)
     label_day(store, artifacts, "default", DAY)
 
 

@@ -81,7 +81,7 @@ def take_day(store: Store, artifacts: Artifacts) -> Callable[..., None]:
     def take(*traces: Trace, day: str = DAY, project: str = "default") -> None:
         take_events(store, [trace.to_json() for trace in traces], project)
         write_events_day(store, artifacts, project, day)
-        clean_day(artifacts, project, day)
+        clean_day(store, artifacts, project, day)
         label_day(store, artifacts, project, day)
 
     return take

@@ -125,7 +125,7 @@ def test_hundred_real_episodes_become_datasets(store: Store, artifacts: Artifact
     assert (report.accepted, report.quarantined, again.accepted, again.duplicates) == (100, (), 0, 100)
     (day,) = report.days
     assert write_events_day(store, artifacts, "default", day).rows == 100
-    assert clean_day(artifacts, "default", day).rows == 100
+    assert clean_day(store, artifacts, "default", day).rows == 100
     label_day(store, artifacts, "default", day)
     assert check_no_pii(artifacts, "default", day).passed
     raw = list(artifacts.read_traces(f"projects/default/days/{day}/events.parquet"))
