@@ -2,8 +2,8 @@
 
 One ``Conversation`` is one episode or one session. Rollouts, evaluations and live sessions all run
 this loop, so that what is trained is what is served. Invariants: the model reads and writes shielded
-text, tools and the user get real values; a step is handed to ``on_step`` before anything follows it;
-every wait has a deadline.
+text, tools and the user get real values; an action is handed to ``on_action`` before its tools are
+called, and the step to ``on_step`` before anything follows it; every wait has a deadline.
 """
 
 from __future__ import annotations
@@ -77,6 +77,7 @@ class Conversation:
         sampling: Sampling,
         limits: Limits,
         shield: ShieldLike | None = None,
+        on_action: OnStep | None = None,
         on_step: OnStep | None = None,
         history: Sequence[Message] = (),
     ) -> None:
@@ -84,13 +85,18 @@ class Conversation:
         self._system, self._tools = system, tuple(tools)
         self._sampling, self._limits = sampling, limits
         self._shield: ShieldLike = shield or NoShield()
-        self._on_step = on_step
+        self._on_action, self._on_step = on_action, on_step
         self._messages: list[Message] = list(history)
         self._acted = len(self._messages)
         self._tokens = TokenKeeper()
         self.started_at = clock.now()
         self.steps: list[Step] = []
         self.calls: list[CallRecord] = []
+
+    @property
+    def unread(self) -> tuple[Message, ...]:
+        """What the world has said since the last action."""
+        return tuple(self._messages[self._acted :])
 
     async def turn(self, user_text: str) -> Turn:
         """Hand the user's message to the agent and see it through to an answer or a failure."""
@@ -109,20 +115,24 @@ class Conversation:
     async def _step(self, ends_at: float) -> str | None:
         """One action of the model and what comes of it; the answer if it is one."""
         result = await self._ask(ends_at)
-        observation = tuple(self._messages[self._acted :])
+        observation = self.unread
         self._messages.append(result.message)
         self._acted = len(self._messages)
         self._tokens.keep(result, self._acted)
         broken = _find_broken(result)
-        errors = [broken] if broken else await self._call_tools(result.message.tool_calls, ends_at)
         step = Step(
             index=len(self.steps),
             observation=observation,
             action=result.message,
             usage=result.usage,
             latency_seconds=result.latency_seconds,
-            error="; ".join(errors) or None,
+            error=broken,
         )
+        if result.message.tool_calls and not broken:
+            if self._on_action is not None:
+                await self._on_action(step)
+            errors = await self._call_tools(result.message.tool_calls, ends_at)
+            step = step.model_copy(update={"error": "; ".join(errors) or None})
         self.steps.append(step)
         if self._on_step is not None:
             await self._on_step(step)
@@ -189,7 +199,7 @@ class Conversation:
             system=self._system,
             tools=self._tools,
             steps=tuple(self.steps),
-            closing=tuple(self._messages[self._acted :]),
+            closing=self.unread,
             tokens=self._tokens.to_trace(),
             pseudonyms=dict(self._shield.pseudonyms),
             **fields,

@@ -21,9 +21,17 @@ from agent_factory.core.error import StorageError
 from agent_factory.core.store import Store
 from agent_factory.core.tracelog import TraceLog
 from agent_factory.privacy.shield import Shield
-from agent_factory.runtime.memory import RememberingShield, memory_id, remember, skip
+from agent_factory.runtime.memory import RememberingShield, hear, memory_id, remember, skip
 from agent_factory.runtime.service import Service
-from agent_factory.runtime.turn import add_step, begin_turn, finish_turn, join_closing, join_steps, settle_interrupted
+from agent_factory.runtime.turn import (
+    add_step,
+    begin_step,
+    begin_turn,
+    finish_turn,
+    join_closing,
+    join_steps,
+    settle_interrupted,
+)
 
 _TOOL_SECONDS = 10.0
 
@@ -55,6 +63,7 @@ class LiveSession:
                 episode_seconds=seconds,
             ),
             shield=self._shield,
+            on_action=self._keep_action,
             on_step=self._keep_step,
             history=past.messages() if past else (),
         )
@@ -65,18 +74,18 @@ class LiveSession:
 
         Raises BusyError where another process is at work on it, StorageError where its trace is gone.
         """
-        memory = store.get(SessionMemory, memory_id(session.id))
-        past = TraceLog(store).get(memory.trace, session.project) if memory.trace else None
-        if memory.trace and past is None:
-            raise StorageError(f"session {session.id!r}: its trace {memory.trace!r} is gone, it cannot go on")
+
+        def to_trace(turn: SessionTurn, memory: SessionMemory) -> Trace:
+            return _interrupted_trace(session, service, turn, _read_past(store, session, memory))
+
         memory = settle_interrupted(
             store,
             session,
-            memory,
+            store.get(SessionMemory, memory_id(session.id)),
             repeatable=service.simulator is not None,
-            to_trace=lambda turn: _interrupted_trace(session, service, turn, past),
+            to_trace=to_trace,
         )
-        return cls(store, session, agent, service, memory, past)
+        return cls(store, session, agent, service, memory, _read_past(store, session, memory))
 
     async def take_turn(self, text: str, key: str | None) -> tuple[SessionTurn, str | None]:
         """Run one turn; it and its trace are durable when this returns. The turn and the revealed answer."""
@@ -129,10 +138,20 @@ class LiveSession:
         )
         record_usage(self._store, usage)
 
+    async def _keep_action(self, step: Step) -> None:
+        turn, memory, lasting = self._at_work()
+        self._turn = await asyncio.to_thread(begin_step, self._store, turn, step, memory, lasting=lasting)
+
     async def _keep_step(self, step: Step) -> None:
+        turn, memory, lasting = self._at_work()
+        closing = self._conversation.unread
+        self._turn = await asyncio.to_thread(add_step, self._store, turn, step, memory, closing, lasting)
+
+    def _at_work(self) -> tuple[SessionTurn, SessionMemory, bool]:
+        """The turn that runs, the memory up to here, and whether what its tools do lasts beyond this process."""
         if self._turn is None:
             raise StorageError(f"session {self.session.id!r}: a step came outside a turn")
-        self._turn = await asyncio.to_thread(add_step, self._store, self._turn, step, dict(self._shield.pseudonyms))
+        return self._turn, hear(self._memory, self._shield), self.service.simulator is None
 
     def _to_trace(self, turn: SessionTurn, result: Turn) -> Trace:
         trace = self._conversation.to_trace(
@@ -152,6 +171,14 @@ class LiveSession:
                 "tokens": None,
             }
         )
+
+
+def _read_past(store: Store, session: Session, memory: SessionMemory) -> Trace | None:
+    """The conversation that the memory stands at the end of; StorageError where it is gone."""
+    past = TraceLog(store).get(memory.trace, session.project) if memory.trace else None
+    if memory.trace and past is None:
+        raise StorageError(f"session {session.id!r}: its trace {memory.trace!r} is gone, it cannot go on")
+    return past
 
 
 class CpuReading:
@@ -199,6 +226,7 @@ def _interrupted_trace(session: Session, service: Service, turn: SessionTurn, pa
             "system": service.release.system_prompt,
             "tools": service.tools.tools,
             "steps": join_steps(past, turn.steps),
+            "closing": join_closing(past, turn.steps, turn.closing),
             "failure": turn.failure,
             "pseudonyms": turn.pseudonyms,
             **_frame(session, service, turn),

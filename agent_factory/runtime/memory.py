@@ -77,15 +77,18 @@ def remember(
     answer: str | None,
 ) -> SessionMemory:
     """The memory after a finished turn."""
-    return skip(memory, turn).model_copy(
+    return skip(hear(memory, shield), turn).model_copy(
         update={
             "trace": turn.trace,
             "world": world,
-            "heard": tuple(shield.heard),
-            "pseudonyms": dict(shield.pseudonyms),
             "answers": memory.answers if answer is None else {**memory.answers, str(turn.number): answer},
         }
     )
+
+
+def hear(memory: SessionMemory, shield: RememberingShield) -> SessionMemory:
+    """The memory as it must be for a shield to be rebuilt in the middle of a turn."""
+    return memory.model_copy(update={"heard": tuple(shield.heard), "pseudonyms": dict(shield.pseudonyms)})
 
 
 def skip(memory: SessionMemory, turn: SessionTurn) -> SessionMemory:

@@ -1,11 +1,14 @@
 """Turns of a session as records: begun before anything happens, growing step by step, finished before the answer.
 
-Invariant: at most one turn of a session runs. A turn whose process has ended is settled as
-"interrupted": its steps are kept as a trace, and the session goes on from the state before it.
+Invariants: at most one turn of a session runs, and an action is in the store before its tools are
+called. A turn whose process has ended is settled as "interrupted": its steps are kept as a trace, in
+which a call that nobody saw answered says so. The session goes on from the state before it; or, where
+a live service has acted, from there, so that the model knows what it did and repeats nothing blindly.
 """
 
 from __future__ import annotations
 
+import json
 import os
 import socket
 from collections.abc import Callable
@@ -26,6 +29,7 @@ from agent_factory.core.tracelog import TraceLog
 
 INTERRUPTED = "interrupted: the process that served the turn ended before it was answered"
 _GRACE_SECONDS = 30.0
+_NO_ANSWER = 408
 
 
 @lru_cache(maxsize=1)
@@ -84,11 +88,44 @@ def begin_turn(
     return turn
 
 
-def add_step(store: Store, turn: SessionTurn, step: Step, pseudonyms: dict[str, str]) -> SessionTurn:
-    """The turn with one more step; returns after the database has committed."""
-    turn = turn.model_copy(update={"steps": (*turn.steps, step), "pseudonyms": pseudonyms, "updated_at": clock.now()})
-    store.put(turn, replace=True)
+def begin_step(store: Store, turn: SessionTurn, step: Step, memory: SessionMemory, *, lasting: bool) -> SessionTurn:
+    """The turn with a step whose tools are about to be called; returns after the database has committed.
+
+    ``lasting`` says that what the tools do cannot be undone: the memory that goes with it is kept too.
+    """
+    return _put_step(store, turn, step, memory, (), calling=True, lasting=lasting)
+
+
+def add_step(
+    store: Store, turn: SessionTurn, step: Step, memory: SessionMemory, closing: tuple[Message, ...], lasting: bool
+) -> SessionTurn:
+    """The turn with one more step and what came of it; returns after the database has committed."""
+    return _put_step(store, turn, step, memory, closing, calling=False, lasting=lasting)
+
+
+def _put_step(
+    store: Store,
+    turn: SessionTurn,
+    step: Step,
+    memory: SessionMemory,
+    closing: tuple[Message, ...],
+    *,
+    calling: bool,
+    lasting: bool,
+) -> SessionTurn:
+    before = tuple(known for known in turn.steps if known.index != step.index)
+    changes = {"steps": (*before, step), "calling": calling, "closing": closing, "pseudonyms": memory.pseudonyms}
+    turn = turn.model_copy(update={**changes, "updated_at": clock.now()})
+    with store.begin() as connection:
+        store.put_in(connection, turn, replace=True)
+        if lasting and has_acted(turn):
+            store.put_in(connection, memory, replace=True)
     return turn
+
+
+def has_acted(turn: SessionTurn) -> bool:
+    """Whether a tool was called in the turn."""
+    return any(step.action.tool_calls for step in turn.steps)
 
 
 def finish_turn(store: Store, turn: SessionTurn, trace: Trace, memory: SessionMemory) -> None:
@@ -105,28 +142,48 @@ def settle_interrupted(
     memory: SessionMemory,
     *,
     repeatable: bool,
-    to_trace: Callable[[SessionTurn], Trace],
+    to_trace: Callable[[SessionTurn, SessionMemory], Trace],
 ) -> SessionMemory:
     """Settle turns after the memory's last whose process ended; the memory with their numbers used up.
 
-    Where the turn cannot be undone (``repeatable`` is False: a live service has acted), its key stays
-    used, so that the same request never acts twice. BusyError where the turn still runs elsewhere.
+    Where the turn cannot be undone (``repeatable`` is False, and a live service has acted), its key
+    stays used, so that the same request never acts twice, and its trace is where the session goes on.
+    BusyError where the turn still runs elsewhere.
     """
     while (turn := store.peek(SessionTurn, turn_id(session.id, memory.turns + 1))) is not None:
         if is_running(turn):
             left = max(1.0, (turn.ends_by - clock.now()).total_seconds())
             raise BusyError(f"session {session.id!r} is at work on another message", retry_after=min(left, 5.0))
-        keys = memory.keys if repeatable or turn.key is None else {**memory.keys, turn.key: turn.number}
-        memory = memory.model_copy(update={"turns": turn.number, "keys": keys})
-        settled = turn.model_copy(
-            update={"state": "interrupted", "failure": INTERRUPTED, "fault": "engine", "updated_at": clock.now()}
-        )
+        settled = _interrupt(turn)
         if turn.steps and TraceLog(store).get(turn.id, turn.project) is None:
-            TraceLog(store).add([to_trace(settled)])
+            TraceLog(store).add([to_trace(settled, memory)])
+        stands = not repeatable and has_acted(turn)
+        keys = {**memory.keys, turn.key: turn.number} if stands and turn.key is not None else memory.keys
+        trace = turn.id if stands else memory.trace
+        memory = memory.model_copy(update={"turns": turn.number, "keys": keys, "trace": trace})
         with store.begin() as connection:
             store.put_in(connection, settled, replace=True)
             store.put_in(connection, memory, replace=True)
     return memory
+
+
+def _interrupt(turn: SessionTurn) -> SessionTurn:
+    """The turn as interrupted; a call that was not seen to end is answered with just that."""
+    changes = {"state": "interrupted", "failure": INTERRUPTED, "fault": "engine", "updated_at": clock.now()}
+    if not turn.calling:
+        return turn.model_copy(update=changes)
+    last = turn.steps[-1]
+    names = ", ".join(call.name for call in last.action.tool_calls)
+    error = f"interrupted: {names} was called and its answer is not known"
+    told = json.dumps({"error": f"{error}; look before calling it again", "status": _NO_ANSWER})
+    calls = last.action.tool_calls
+    changes |= {
+        "failure": f"{INTERRUPTED}; {names} was called and whether it took effect is not known",
+        "calling": False,
+        "steps": (*turn.steps[:-1], last.model_copy(update={"error": error})),
+        "closing": tuple(Message(role="tool", tool_call_id=call.id, name=call.name, content=told) for call in calls),
+    }
+    return turn.model_copy(update=changes)
 
 
 def join_steps(past: Trace | None, steps: tuple[Step, ...]) -> tuple[Step, ...]:

@@ -119,3 +119,10 @@ def _make_plant(folder: Path, **overrides: Any) -> Plant:
     )
     store.put(model)
     return Plant(store, artifacts, recipe, build, model)
+
+
+@pytest.fixture
+def deployed(plant: Plant) -> Plant:
+    """The passed build serves."""
+    plant.deploy()
+    return plant

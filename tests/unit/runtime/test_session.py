@@ -1,12 +1,11 @@
 import asyncio
 import json
-from collections.abc import Callable
 from typing import Any
 
 import pytest
 
 from agent_factory.compute.usage import read_usage
-from agent_factory.contracts import Message, SessionMemory, SessionTurn, TokenUsage, ToolCall
+from agent_factory.contracts import SessionMemory, SessionTurn
 from agent_factory.core.error import (
     BusyError,
     ConflictError,
@@ -18,73 +17,11 @@ from agent_factory.core.error import (
 )
 from agent_factory.core.store import Store
 from agent_factory.core.tracelog import TraceLog
-from agent_factory.gateway.chat import ChatRequest, ChatResult
 from agent_factory.runtime import live
-from agent_factory.runtime import turn as turn_module
 from agent_factory.runtime.agent import create_agent
 from agent_factory.runtime.promotion import deploy_release
 from agent_factory.runtime.session import SessionManager
-
-Answer = Callable[[ChatRequest], Message | Exception]
-
-
-class ScriptedEngine:
-    """Says the next line of a script at each request; keeps the requests that it was asked."""
-
-    def __init__(self, *script: Message | Exception | Answer) -> None:
-        self.script = list(script)
-        self.asked: list[ChatRequest] = []
-        self.gate: asyncio.Event | None = None
-        self.closed = False
-
-    async def chat(self, request: ChatRequest, *, deadline_seconds: float) -> ChatResult:
-        if self.gate is not None:
-            await self.gate.wait()
-        self.asked.append(request)
-        line = self.script.pop(0)
-        said = line(request) if callable(line) else line
-        if isinstance(said, Exception):
-            raise said
-        return ChatResult(
-            message=said,
-            finish_reason="tool_calls" if said.tool_calls else "stop",
-            usage=TokenUsage(prompt_tokens=40, completion_tokens=10),
-            latency_seconds=0.01,
-        )
-
-    async def close(self) -> None:
-        self.closed = True
-
-
-def call(tool: str, **arguments: Any) -> Message:
-    return Message(role="assistant", tool_calls=(ToolCall(id="c0", name=tool, arguments=arguments),))
-
-
-def say(text: str) -> Message:
-    return Message(role="assistant", content=text)
-
-
-def manage(plant: Any, engine: ScriptedEngine) -> SessionManager:
-    return SessionManager(plant.store, plant.artifacts, lambda _model, _artifacts: engine)
-
-
-CANCEL = "I am anna.berg@example.com. Cancel order 4417, please."
-SCRIPT = (
-    call("get_order", order_id="4417"),
-    call("cancel_order", order_id="4417"),
-    say("Order 4417 is cancelled, confirmation goes to <EMAIL_1>."),
-)
-
-
-@pytest.fixture
-def deployed(plant: Any) -> Any:
-    plant.deploy()
-    return plant
-
-
-def status_in_world(plant: Any, session: str) -> Any:
-    world: Any = plant.store.get(SessionMemory, f"{session}-memory").world
-    return world["orders"]["4417"]["status"]
+from tests.unit.runtime.engine import CANCEL, SCRIPT, ScriptedEngine, call, manage, say, status_in_world
 
 
 async def test_an_answer_is_real_and_its_trace_is_shielded_and_durable(deployed: Any) -> None:
@@ -204,68 +141,6 @@ async def test_steps_are_durable_before_the_next_is_asked(deployed: Any) -> None
     session = await manager.open("support_desk")
     await manager.step(session.id, CANCEL)
     assert seen == [0, 1, 2]
-    await manager.close()
-
-
-class KilledError(BaseException):
-    """Stands for a killed process: nothing handles it."""
-
-
-async def kill_in_mid_turn(plant: Any) -> str:
-    """A process dies after the cancellation was done and before it was answered."""
-
-    def die(request: Any) -> Any:
-        raise KilledError
-
-    manager = manage(plant, ScriptedEngine(*SCRIPT[:2], die))
-    session = await manager.open("support_desk")
-    with pytest.raises(KilledError):
-        await manager.step(session.id, CANCEL, "k1")
-    running = plant.store.get(SessionTurn, f"{session.id}-1")
-    assert (running.state, len(running.steps)) == ("running", 2)
-    ended = f"{running.runner.split('/')[0]}/1/0.00"  # process 1 did not start in 1970
-    plant.store.put(running.model_copy(update={"runner": ended}), replace=True)
-    return session.id
-
-
-async def test_a_killed_turn_loses_nothing_and_is_done_once(deployed: Any) -> None:
-    session = await kill_in_mid_turn(deployed)
-    manager = manage(deployed, ScriptedEngine(*SCRIPT))
-    reply = await manager.step(session, CANCEL, "k1")
-    assert reply.turn == 2
-    assert reply.answer
-    assert reply.answer.startswith("Order 4417 is cancelled")
-    interrupted, answered = TraceLog(deployed.store).of_session(session, "default")
-    assert interrupted.failure
-    assert interrupted.failure.startswith("interrupted")
-    assert len(interrupted.steps) == 2
-    assert interrupted.pseudonyms
-    assert len(answered.steps) == 3
-    assert "cancelled" not in answered.steps[1].observation[0].content  # the world was as before the killed turn
-    assert deployed.store.get(SessionTurn, f"{session}-1").state == "interrupted"
-    assert await manager.step(session, CANCEL, "k1") == reply
-    await manager.close()
-
-
-async def test_a_killed_turn_with_a_live_service_is_not_repeated(make_plant: Any) -> None:
-    plant = make_plant(runtime={"tools_url": "http://127.0.0.1:9"})
-    plant.deploy()
-    session = await kill_in_mid_turn(plant)
-    engine = ScriptedEngine(say("never asked"))
-    manager = manage(plant, engine)
-    with pytest.raises(ModelError, match="interrupted"):
-        await manager.step(session, CANCEL, "k1")
-    assert engine.asked == []
-    assert (await manager.step(session, "Are you there?", "k2")).answer == "never asked"
-    await manager.close()
-
-
-async def test_a_turn_of_a_process_that_lives_is_waited_for(deployed: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    session = await kill_in_mid_turn(deployed)
-    monkeypatch.setattr(turn_module, "is_running", lambda turn: turn.state == "running")
-    manager = manage(deployed, ScriptedEngine(*SCRIPT))
-    with pytest.raises(BusyError):
-        await manager.step(session, CANCEL, "k1")
     await manager.close()
 
 
