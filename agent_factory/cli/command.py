@@ -14,7 +14,18 @@ from collections.abc import Sequence
 import typer
 from pydantic import ValidationError
 
-from agent_factory.cli import build, compute, data, environment, evaluation, platform_command, report, runtime, training
+from agent_factory.cli import (
+    build,
+    compute,
+    data,
+    environment,
+    evaluation,
+    label,
+    platform_command,
+    report,
+    runtime,
+    training,
+)
 from agent_factory.cli.main import STOPPED
 from agent_factory.cli.output import say
 from agent_factory.core.error import FactoryError
@@ -31,6 +42,7 @@ app = typer.Typer(
 for name, group in (
     ("build", build.app),
     ("data", data.app),
+    ("label", label.app),
     ("env", environment.app),
     ("train", training.app),
     ("eval", evaluation.app),
