@@ -21,6 +21,7 @@ from agent_factory.contracts.message import Message, Tool, ToolCall
 from agent_factory.contracts.record import Part
 from agent_factory.contracts.trace import Source, Step, Trace
 from agent_factory.core import clock
+from agent_factory.core.error import ContextError
 from agent_factory.gateway.chat import ChatRequest, ChatResult, Engine, Sampling
 
 Fault = Literal["agent", "engine"]
@@ -40,7 +41,7 @@ class Turn(NamedTuple):
     """What became of one message of the user's: the answer, or ``failure`` with whose ``fault`` it was.
 
     ``answer`` is revealed. A fault of the ``agent`` (a step limit, a broken tool call, an answer cut
-    off) is a failed task; a fault of the ``engine`` says nothing about the agent.
+    off, a conversation beyond its context) is a failed task; a fault of the ``engine`` says nothing about the agent.
     """
 
     answer: str | None
@@ -157,6 +158,8 @@ class Conversation:
                 return await self._engine.chat(request, deadline_seconds=seconds)
         except TimeoutError as error:
             raise _HaltError(f"deadline: the model gave no answer within {seconds:.1f} s", "engine") from error
+        except ContextError as error:  # what fills it is the agent's own words and the results that it asked for
+            raise _HaltError(f"context: {error}", "agent") from error
         except Exception as error:  # the border to the engine: whatever it is, it costs this turn and no more
             raise _HaltError(f"engine: {type(error).__name__}: {error}", "engine") from error
 

@@ -71,6 +71,10 @@ class ModelError(FactoryError):
     status = 502
 
 
+class ContextError(ModelError):
+    """A conversation that the model's context does not hold: whoever let it grow so long has failed, not the engine."""
+
+
 class ToolError(FactoryError):
     """The border to a tool or simulator."""
 

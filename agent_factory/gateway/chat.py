@@ -65,7 +65,11 @@ class Engine(Protocol):
     """What answers chat requests: the local engine, or an OpenAI-compatible server."""
 
     async def chat(self, request: ChatRequest, *, deadline_seconds: float) -> ChatResult:
-        """One assistant message; DeadlineError after ``deadline_seconds``, ModelError if the engine failed."""
+        """One assistant message.
+
+        DeadlineError after ``deadline_seconds``, ContextError where the model's context does not hold the
+        conversation, ModelError if the engine failed.
+        """
         ...
 
     async def close(self) -> None:

@@ -17,7 +17,7 @@ from pathlib import Path
 import torch
 
 from agent_factory.contracts.trace import TokenUsage
-from agent_factory.core.error import DeadlineError, ModelError
+from agent_factory.core.error import ContextError, DeadlineError, ModelError
 from agent_factory.gateway.batch import Batch, Row
 from agent_factory.gateway.chat import ChatRequest, ChatResult
 from agent_factory.gateway.checkpoint import load_causal_model, load_tokenizer, read_closing_ids
@@ -63,14 +63,14 @@ class LocalEngine:
         self._thread.start()
 
     async def chat(self, request: ChatRequest, *, deadline_seconds: float) -> ChatResult:
-        """One assistant message; see ``Engine``. A prompt that does not fit the context is a ModelError."""
+        """One assistant message; see ``Engine``."""
         started = time.perf_counter()
         prompt = self.template.encode_prompt(request.system, request.messages, request.tools, request.context)
         room = self.context_length - len(prompt)
         if room < 1:
-            raise ModelError(
+            raise ContextError(
                 f"the prompt has {len(prompt)} tokens, the context of {request.model!r} holds {self.context_length}, "
-                "one of them for the answer. Shorten the conversation, or take a model with a longer context."
+                "one of them for the answer. Begin a new conversation, or take a model with a longer context."
             )
         sampling = request.sampling
         row = Row(prompt, sampling.temperature, min(sampling.max_tokens, room), sampling.seed)

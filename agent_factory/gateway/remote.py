@@ -7,6 +7,7 @@ The server renders and encodes the conversation itself, so ``context`` is not se
 from __future__ import annotations
 
 import json
+import re
 import time
 from typing import Any
 
@@ -15,11 +16,13 @@ from pydantic import SecretStr
 
 from agent_factory.contracts.message import Message, ToolCall
 from agent_factory.contracts.trace import TokenUsage
-from agent_factory.core.error import AccessError, BusyError, DeadlineError, FactoryError, ModelError
+from agent_factory.core.error import AccessError, BusyError, ContextError, DeadlineError, FactoryError, ModelError
 from agent_factory.gateway.chat import ChatRequest, ChatResult
 from agent_factory.gateway.parser import FinishReason
 
 _QUOTE = 300
+# As OpenAI says it, and vLLM of several ages.
+_TOO_LONG = re.compile(r"maximum context length|context_length_exceeded|longer than the maximum model length", re.I)
 
 
 class RemoteEngine:
@@ -132,4 +135,6 @@ def _to_error(base_url: str, model: str, response: httpx.Response) -> FactoryErr
         return BusyError(f"{where}. Try again later.", retry_after=float(wait) if wait.isdigit() else 1.0)
     if response.status_code in (408, 504):
         return DeadlineError(where)
+    if response.status_code == 400 and _TOO_LONG.search(response.text):
+        return ContextError(where)
     return ModelError(where)

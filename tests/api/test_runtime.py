@@ -6,6 +6,7 @@ from fastapi.testclient import TestClient
 from agent_factory.api.context import Context
 from agent_factory.contracts import Agent, BuildSpec, Deployment, Message, Order, Release, TokenUsage
 from agent_factory.core import clock
+from agent_factory.core.error import ContextError
 from agent_factory.core.tracelog import TraceLog
 from agent_factory.gateway.chat import ChatRequest, ChatResult
 from agent_factory.runtime import promotion
@@ -114,6 +115,22 @@ def test_a_step_is_answered_and_its_trace_is_kept(client: TestClient, context: C
     again = client.post(f"{session}/step", json={"message": "When does order 5520 arrive?"}, headers=key)
     assert again.json() == reply.json()
     assert client.post(f"{session}/step", json={"message": "Something else"}, headers=key).status_code == 409
+
+
+def test_a_conversation_beyond_the_context_is_answered_with_the_reason(
+    client: TestClient, context: Context, session: str, monkeypatch: Any
+) -> None:
+    async def overflow(*_: Any, **__: Any) -> ChatResult:
+        raise ContextError("the prompt has 600 tokens, the context of 'M2' holds 512")
+
+    monkeypatch.setattr(Scripted, "chat", overflow)
+    reply = client.post(f"{session}/step", json={"message": "And then?"})
+    assert reply.status_code == 200, reply.text
+    assert (reply.json()["answer"], reply.json()["calls"]) == (None, [])
+    assert reply.json()["failure"] == "context: the prompt has 600 tokens, the context of 'M2' holds 512"
+    trace = TraceLog(context.store).get(reply.json()["trace"], "default")
+    assert trace is not None
+    assert trace.failure == reply.json()["failure"]
 
 
 def test_a_session_that_was_ended_answers_no_more(client: TestClient, session: str) -> None:

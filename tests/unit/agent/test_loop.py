@@ -6,7 +6,7 @@ import pytest
 
 from agent_factory.agent.loop import Conversation, Limits
 from agent_factory.contracts import Message, TokenUsage, ToolCall
-from agent_factory.core.error import ModelError
+from agent_factory.core.error import ContextError, ModelError
 from agent_factory.gateway.chat import ChatResult, Sampling
 
 USAGE = TokenUsage(prompt_tokens=3, completion_tokens=2)
@@ -168,6 +168,7 @@ async def test_a_step_that_could_not_be_kept_stops_the_turn(toolbox):
         ([call("a@b.c")] * 3, "agent", "step limit: no answer after 3 steps"),
         ([answer("I wi", "length")], "agent", "length"),
         ([answer("<tool_call>{", "malformed")], "agent", "malformed"),
+        ([call("a@b.c"), ContextError("900 tokens")], "agent", "context: 900 tokens"),
         ([ModelError("the engine is gone")], "engine", "engine: ModelError: the engine is gone"),
         ([call("a@b.c"), ZeroDivisionError("oops")], "engine", "engine: ZeroDivisionError: oops"),
     ],

@@ -6,6 +6,7 @@ import pytest
 
 from agent_factory.agent.loop import Limits
 from agent_factory.contracts import LEVELS
+from agent_factory.core.error import ContextError
 from agent_factory.environment.rollout import run_episodes
 from agent_factory.environment.scenario import draw_scenarios
 from agent_factory.gateway.chat import Sampling
@@ -103,6 +104,23 @@ async def test_an_agent_that_never_answers_fails_by_its_own_fault(recipe, draw, 
     trace = (await play(recipe, [scenario], moves("never", *calls), limits=Limits(max_steps=4)))[0]
 
     assert trace.failure == "step limit: no answer after 4 steps"
+    assert trace.outcome.success is False
+    assert trace.outcome.reasons[0] == trace.failure
+
+
+async def test_an_agent_that_talks_past_its_context_fails_by_its_own_fault(recipe, draw, moves):
+    engine = moves("never", ("get_order", {"order_id": "1234"}))
+    chat = engine.chat
+
+    async def fill(request, *, deadline_seconds):
+        if len(request.messages) > 1:
+            raise ContextError("the prompt has 600 tokens, the context of 'm' holds 512")
+        return await chat(request, deadline_seconds=deadline_seconds)
+
+    engine.chat = fill
+    trace = (await play(recipe, [draw("L1", "track_order")], engine))[0]
+
+    assert trace.failure == "context: the prompt has 600 tokens, the context of 'm' holds 512"
     assert trace.outcome.success is False
     assert trace.outcome.reasons[0] == trace.failure
 

@@ -6,7 +6,7 @@ import torch
 
 from agent_factory.contracts import Message
 from agent_factory.core.digest import digest_folder
-from agent_factory.core.error import DeadlineError, ModelError
+from agent_factory.core.error import ContextError, DeadlineError, ModelError
 from agent_factory.gateway.batch import Batch, Row, sample
 from agent_factory.gateway.chat import ChatRequest, Sampling, TokenContext
 from agent_factory.gateway.local import LocalEngine
@@ -76,7 +76,7 @@ async def test_a_deadline_ends_one_request_and_no_other(engine, dialogues):
 
 async def test_a_prompt_beyond_the_context_names_both_lengths(engine):
     long = Message(role="user", content="word " * 200)
-    with pytest.raises(ModelError, match=r"the prompt has \d+ tokens, the context of 'nano' holds 160"):
+    with pytest.raises(ContextError, match=r"the prompt has \d+ tokens, the context of 'nano' holds 160"):
         await engine.chat(ask([long]), deadline_seconds=5)
 
 

@@ -7,7 +7,7 @@ from fastapi.responses import JSONResponse, PlainTextResponse
 from pydantic import SecretStr
 
 from agent_factory.contracts import Message, Tool, ToolCall
-from agent_factory.core.error import AccessError, BusyError, DeadlineError, ModelError
+from agent_factory.core.error import AccessError, BusyError, ContextError, DeadlineError, ModelError
 from agent_factory.gateway.chat import ChatRequest, Sampling
 from agent_factory.gateway.remote import RemoteEngine
 
@@ -102,6 +102,19 @@ async def test_refusals_are_errors_that_name_server_model_and_status(status, kin
         await connect(app).chat(REQUEST, deadline_seconds=5)
     if kind is BusyError:
         assert caught.value.retry_after == 7
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        {"message": "This model's maximum context length is 16384 tokens. However, you requested 122946", "code": 400},
+        {"error": {"message": "Please shorten it.", "code": "context_length_exceeded"}},
+        {"message": "The decoder prompt (length 900) is longer than the maximum model length of 512."},
+    ],
+)
+async def test_a_conversation_beyond_the_context_is_told_from_a_fault(said):
+    with pytest.raises(ContextError, match="with status 400"):
+        await connect(serve(said, 400)).chat(REQUEST, deadline_seconds=5)
 
 
 @pytest.mark.parametrize("answer", ["<html>", {}, {"choices": []}, {"choices": [{}]}, {"choices": None}])
