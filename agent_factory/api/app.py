@@ -78,7 +78,12 @@ def _add_health(app: FastAPI) -> None:
     def show_health() -> Health:
         return Health(status="ok")
 
-    @app.get("/health/ready", tags=["health"], summary="Whether store and artifacts can be used", responses=tell(507))
+    @app.get(
+        "/health/ready",
+        tags=["health"],
+        summary="Whether store and artifacts can be used",
+        responses=tell(507, keyed=False),
+    )
     def show_readiness() -> Health:
         context: Context = app.state.context
         with context.store.begin(read_only=True) as connection:

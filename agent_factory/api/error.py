@@ -46,9 +46,10 @@ _TEXTS = {
 }
 
 
-def tell(*statuses: int) -> dict[int | str, dict[str, Any]]:
-    """The error answers of an endpoint, for OpenAPI."""
-    return {status: {"model": ErrorBody, "description": _TEXTS[status]} for status in (401, *statuses)}
+def tell(*statuses: int, keyed: bool = True) -> dict[int | str, dict[str, Any]]:
+    """The error answers of an endpoint, for OpenAPI; one that is not ``keyed`` answers without a key."""
+    told = (401, *statuses) if keyed else statuses
+    return {status: {"model": ErrorBody, "description": _TEXTS[status]} for status in told}
 
 
 def render(status: int, kind: str, message: str, headers: dict[str, str] | None = None) -> JSONResponse:

@@ -33,7 +33,9 @@ class AgentRequest(Part):
     id: Name
     recipe: Name
     max_steps: int = Field(default=12, ge=1, le=100)
-    step_timeout_seconds: float = Field(default=30.0, gt=0, le=600)
+    step_timeout_seconds: float = Field(
+        default=30.0, gt=0, le=600, description="What an answer may take, with all its steps and tool calls."
+    )
 
 
 class AgentView(BaseModel):

@@ -41,11 +41,9 @@ class JobRequest(Part):
 
 
 class RewardRequest(Part):
-    """Weights of the reward mix; see RewardConfig."""
+    """Weights by which solved episodes of one scenario are ranked; see RewardConfig."""
 
-    success: float = Field(default=1.0, ge=0)
     reward_model: float = Field(default=1.0, ge=0)
-    policy_violation: float = Field(default=-1.0, le=0)
     tool_error: float = Field(default=0.0, le=0)
     step: float = Field(default=0.0, le=0)
 
@@ -91,7 +89,7 @@ def set_rewards(job: Job, body: RewardRequest, context: Ctx) -> RewardConfig:
     """The weights, for reinforcement to read; 409 once the build's reinforcement stage has begun."""
     build = context.get(BuildSpec, job)
     for run in context.store.find(StageRun, build=build.id):
-        if run.factory == "training" and run.stage in ("reward_model", "reward", "policy_model", "rft"):
+        if run.factory == "training" and run.stage in ("policy_model", "rft"):
             raise ConflictError(
                 f"build {job!r} began its stage {run.stage!r} at {run.started_at:%H:%M:%S}: "
                 "its rewards are fixed. Order a new build to change them."

@@ -37,7 +37,9 @@ def create(
     agent: str,
     recipe: str,
     max_steps: int = 12,
-    step_timeout: Annotated[float, typer.Option(help="Seconds that a step may take.")] = 30.0,
+    step_timeout: Annotated[
+        float, typer.Option(help="Seconds that an answer may take, with all its steps and tool calls.")
+    ] = 30.0,
     as_json: JsonFlag = False,
 ) -> None:
     """Make an AGENT that serves the releases of RECIPE."""

@@ -20,17 +20,13 @@ Weight = Annotated[float, typer.Option(help="See RewardConfig.")]
 @app.command("reward-config")
 def reward_config(
     build: str,
-    success: Weight = 1.0,
     reward_model: Weight = 1.0,
-    policy_violation: Weight = -1.0,
     tool_error: Weight = 0.0,
     step: Weight = 0.0,
     as_json: JsonFlag = False,
 ) -> None:
-    """Set the weights of a build's reward mix, before its reinforcement begins."""
+    """Set the weights that rank solved episodes, until the build's reinforcement (its policy model) begins."""
     from agent_factory.api.training import RewardRequest, set_rewards
 
-    body = RewardRequest(
-        success=success, reward_model=reward_model, policy_violation=policy_violation, tool_error=tool_error, step=step
-    )
+    body = RewardRequest(reward_model=reward_model, tool_error=tool_error, step=step)
     show(set_rewards(build, body, open_desk()), as_json)

@@ -61,4 +61,5 @@ def muon_factory() -> Callable[..., MuonWithAdamW]:
 
 
 def _is_layer_matrix(name: str, weight: Any) -> bool:
-    return weight.ndim == 2 and "embed" not in name and "lm_head" not in name
+    # What reads words in, and the heads that give words or a score out, are not layers.
+    return weight.ndim == 2 and not any(part in name for part in ("embed", "lm_head", "score"))

@@ -23,7 +23,7 @@ from agent_factory.core.error import InputError, ModelError
 from agent_factory.core.progress import Progress
 from agent_factory.gateway.checkpoint import load_causal_model, load_tokenizer, read_closing_ids, verify_checkpoint
 from agent_factory.gateway.template import ChatTemplate
-from agent_factory.training.fit import ProgressReport, run_trainer, trainer_arguments
+from agent_factory.training.fit import ProgressReport, choose_optimizer, run_trainer, trainer_arguments
 from agent_factory.training.setting import RewardSettings
 from agent_factory.training.source import read_dialogue
 
@@ -148,6 +148,7 @@ def train_reward(
         train_dataset=data,
         processing_class=tokenizer,
         callbacks=[ProgressReport(progress)],
+        optimizer_cls_and_kwargs=choose_optimizer(settings),
     )
     run_trainer(trainer, work)
     scorer = Scorer(model, tokenizer.pad_token_id)

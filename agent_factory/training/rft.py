@@ -52,12 +52,10 @@ def choose_episodes(
     scores = scorer.score([trace.tokens.ids for trace in solved if trace.tokens])
     by_scenario: dict[str, dict[tuple[int, ...], Episode]] = defaultdict(dict)
     for trace, score in zip(solved, scores, strict=True):
-        if trace.tokens is None or trace.scenario_id is None or trace.outcome is None:
+        if trace.tokens is None or trace.scenario_id is None:
             continue
         reward = mix.mix(
-            success=True,
             reward_model=score,
-            policy_violations=len(trace.outcome.policy_violations),
             tool_errors=sum(step.error is not None for step in trace.steps),
             steps=len(trace.steps),
         )

@@ -61,6 +61,12 @@ def test_every_endpoint_is_listed_with_its_models(client: TestClient, endpoint: 
             assert answer["content"]["application/json"]["schema"]["$ref"].endswith("/ErrorBody"), (endpoint, code)
 
 
+def test_only_what_needs_a_key_may_refuse_one(client: TestClient) -> None:
+    for path, methods in client.get("/openapi.json").json()["paths"].items():
+        for found in methods.values():
+            assert ("401" in found["responses"]) is not path.startswith("/health"), path
+
+
 @pytest.mark.parametrize("module", ["agent_factory.api.app", "agent_factory.cli.command"])
 def test_loading_leaves_heavy_libraries_out(module: str) -> None:
     heavy = "{'torch', 'trl', 'transformers', 'playwright', 'mlflow', 'dagster', 'great_expectations'}"

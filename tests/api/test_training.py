@@ -98,18 +98,13 @@ def test_rewards_are_set_until_reinforcement_begins(client: TestClient, context:
     reply = client.post("/train/b1/reward-config", json={"reward_model": 0.5})
     assert reply.status_code == 200
     assert context.store.get(RewardConfig, "b1").reward_model == 0.5
-    assert client.post("/train/b1/reward-config", json={"step": 1.0}).status_code == 422
-    run = StageRun(
-        id="b1.training.reward_model",
-        created_at=THEN,
-        factory="training",
-        stage="reward_model",
-        build="b1",
-        state="running",
-        started_at=THEN,
-        updated_at=THEN,
-    )
-    context.store.put(run)
+    for body in ({"step": 1.0}, {"success": 2.0}, {"policy_violation": -2.0}):
+        assert client.post("/train/b1/reward-config", json=body).status_code == 422, body
+    for stage in ("reward_model", "policy_model"):
+        assert client.post("/train/b1/reward-config", json={"reward_model": 0.5}).status_code == 200
+        facts = {"factory": "training", "stage": stage, "build": "b1", "state": "running"}
+        times = {"created_at": THEN, "started_at": THEN, "updated_at": THEN}
+        context.store.put(StageRun.model_validate({"id": f"b1.training.{stage}", **facts, **times}))
     late = client.post("/train/b1/reward-config", json={"reward_model": 2.0})
     assert late.status_code == 409
     assert context.store.get(RewardConfig, "b1").reward_model == 0.5

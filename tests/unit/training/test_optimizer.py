@@ -33,6 +33,13 @@ def test_only_matrices_of_layers_are_muons() -> None:
     assert len([weight for group in adam.param_groups for weight in group["params"]]) == 2
 
 
+def test_what_gives_words_or_a_score_out_is_no_layer() -> None:
+    model = torch.nn.ModuleDict({"layer": torch.nn.Linear(4, 4), "lm_head": torch.nn.Linear(4, 5)})
+    model["score"] = torch.nn.Linear(4, 1)
+    muon, _ = make_optimizer(model).parts
+    assert [weight for group in muon.param_groups for weight in group["params"]] == [model["layer"].weight]
+
+
 def test_muon_moves_a_matrix_by_an_orthogonal_step() -> None:
     model = make_model()
     before = model["layer"].weight.detach().clone()

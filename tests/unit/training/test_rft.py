@@ -45,12 +45,11 @@ def test_the_best_distinct_successes_of_each_scenario_are_kept(make_rollout, mix
 
 def test_the_mix_of_the_build_decides(make_rollout, mix):
     clean, hasty = make_rollout("a", (0, 2)), make_rollout("a", (0, 4))
-    hasty = hasty.model_copy(
-        update={"outcome": hasty.outcome.model_copy(update={"policy_violations": ("x", "y", "z")})}
-    )
-    assert [e.row.ids[-1] for e in choose([clean, hasty], mix)] == [2, 4]
-    lenient = mix.model_copy(update={"policy_violation": 0.0})
-    assert [e.row.ids[-1] for e in choose([clean, hasty], lenient)] == [4, 2]
+    hasty = hasty.model_copy(update={"steps": tuple(s.model_copy(update={"error": "404"}) for s in hasty.steps)})
+    assert [e.row.ids[-1] for e in choose([clean, hasty], mix)] == [4, 2]
+    strict = mix.model_copy(update={"tool_error": -3.0})
+    assert [e.row.ids[-1] for e in choose([clean, hasty], strict)] == [2, 4]
+    assert [e.row.ids[-1] for e in choose([clean, hasty], mix.model_copy(update={"reward_model": 0.0}))] == [2, 4]
 
 
 def test_rollouts_without_a_success_teach_nothing(mix):

@@ -3,7 +3,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from agent_factory.contracts import ModelManifest
+from agent_factory.contracts import ModelManifest, StageSpec
 from agent_factory.core.digest import digest_folder
 from agent_factory.core.error import BusyError, InputError, ModelError, NotFoundError
 from agent_factory.training import registry, stage
@@ -60,6 +60,20 @@ def test_the_stages_follow_one_another(store, artifacts, build, progress, regist
     assert other.id != sft.id
     assert other.path.startswith(sft.path + "-")
     assert digest_folder(artifacts.local(sft.path)) == sft.digest
+
+
+def test_the_reward_stage_learns_by_the_optimizer_that_was_asked(store, artifacts, build, progress, rollouts):
+    run_stage(store, artifacts, build, "pretrain", progress)
+    rollouts(artifacts.local(run_stage(store, artifacts, build, "sft", progress).path))
+
+    def train(**asked):
+        parameters = {**build.stage("reward").parameters, **asked}
+        stages = (*build.stages[:2], StageSpec(kind="reward", parameters=parameters), build.stages[3])
+        return run_stage(store, artifacts, build.model_copy(update={"stages": stages}), "reward", progress)
+
+    adam, again, muon = train(), train(save_steps=3), train(optimizer="muon")
+    weights = [(artifacts.local(m.path) / "model.safetensors").read_bytes() for m in (adam, again, muon)]
+    assert weights[0] == weights[1] != weights[2]
 
 
 def test_a_stage_without_its_parent_names_what_to_materialize(store, artifacts, build, progress):
