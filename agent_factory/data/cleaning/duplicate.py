@@ -1,7 +1,7 @@
 """Near copies: traces that say, ask of tools and are told almost the same, about the same people and things.
 
 Model: a trace is three sets (word triples that were said, leaves of tool arguments, leaves of results);
-two traces can only be copies where recipe, outcome, the people and things that placeholders stand for
+two traces can only be copies where recipe, scenario, outcome, the people and things that placeholders stand for
 (by keyed hash) and the numbers that the user said are the same, so that another customer or order is
 another task. MinHash bands find the pairs, the sets themselves decide: all three must be shared by ``NEAR``.
 Turns of one session repeat each other and are not copies.
@@ -15,7 +15,7 @@ import hashlib
 import json
 import re
 import zlib
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple, cast
 
@@ -63,9 +63,9 @@ class Copy(NamedTuple):
 
 def read_content(trace: Trace) -> Content:
     """The three sets of a redacted trace."""
-    said: set[str] = set()
-    asked: set[str] = set()
-    told: set[str] = set()
+    said: list[str] = []
+    asked: list[str] = []
+    told: list[str] = []
     named = trace.pseudonyms
 
     def same(text: str) -> str:
@@ -73,13 +73,13 @@ def read_content(trace: Trace) -> Content:
 
     for message in trace.messages():
         if message.content and message.role == "tool":
-            told.update(_leaves(same(message.content)))
+            told.extend(_leaves(same(message.content)))
         elif message.content:
-            said.update(f"{message.role} {triple}" for triple in _triples(same(message.content)))
+            said.extend(f"{message.role} {triple}" for triple in _triples(same(message.content)))
         for call in message.tool_calls:
-            asked.update(f"{call.name}{leaf}" for leaf in _walk(call.arguments, "", same))
-            asked.add(call.name)
-    return Content(frozenset(said), frozenset(asked), frozenset(told))
+            asked.extend(f"{call.name}{leaf}" for leaf in _walk(call.arguments, "", same))
+            asked.append(call.name)
+    return Content(_counted(said), _counted(asked), _counted(told))
 
 
 class Signer:
@@ -97,7 +97,7 @@ class Signer:
         marked = (f"{mark}{item}" for mark, part in zip("sat", content, strict=True) for item in part)
         sketch.update_batch([item.encode("utf-8", "replace") for item in marked])
         outcome = trace.outcome.success if trace.outcome else None
-        about = "\0".join((str(trace.recipe), str(outcome), *sorted(_read_subjects(trace))))
+        about = "\0".join((str(trace.recipe), str(trace.scenario_id), str(outcome), *sorted(_read_subjects(trace))))
         key = hashlib.blake2b(about.encode("utf-8", "replace"), digest_size=16).digest()
         rows: Any = sketch.hashvalues.reshape(_BANDS, _ROWS)
         return b"".join(hashlib.blake2b(row.tobytes(), digest_size=8, key=key).digest() for row in rows)
@@ -203,9 +203,19 @@ def _read(artifacts: Artifacts, project: str, days: Sequence[str], wanted: Colle
                     yield trace
 
 
-def _triples(text: str) -> set[str]:
+def _counted(items: Iterable[str]) -> frozenset[str]:
+    """A set in which what stands twice is twice: the second one has a mark."""
+    seen: Counter[str] = Counter()
+    marked: set[str] = set()
+    for item in items:
+        seen[item] += 1
+        marked.add(f"{item}#{seen[item]}" if seen[item] > 1 else item)
+    return frozenset(marked)
+
+
+def _triples(text: str) -> list[str]:
     words = _WORD.findall(text.lower())
-    return {" ".join(words[i : i + 3]) for i in range(max(1, len(words) - 2))} if words else set()
+    return [" ".join(words[i : i + 3]) for i in range(max(1, len(words) - 2))] if words else []
 
 
 def _leaves(text: str) -> Iterable[str]:
