@@ -18,6 +18,7 @@ from factory_assets.training import checks as training_checks
 from resources.profile import read_profile
 from sensors.automation import close_day, continue_builds, refresh_day_data
 from sensors.failure import tell_on_failure
+from sensors.label import return_labels
 from sensors.order import accept_build_orders
 from sensors.promotion import promote_passed_builds
 from sensors.trace import return_traces
@@ -31,6 +32,7 @@ defs = dg.Definitions(
         accept_build_orders,
         promote_passed_builds,
         return_traces,
+        return_labels,
         tell_on_failure,
         refresh_day_data,
         continue_builds,
