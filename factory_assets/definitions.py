@@ -21,6 +21,7 @@ from sensors.failure import tell_on_failure
 from sensors.label import return_labels
 from sensors.order import accept_build_orders
 from sensors.promotion import promote_passed_builds
+from sensors.refresh import refresh_days
 from sensors.trace import return_traces
 
 defs = dg.Definitions(
@@ -35,6 +36,7 @@ defs = dg.Definitions(
         return_labels,
         tell_on_failure,
         refresh_day_data,
+        refresh_days,
         continue_builds,
     ],
     schedules=[close_day],

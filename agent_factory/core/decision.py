@@ -46,7 +46,16 @@ def read_decisions(artifacts: Artifacts, project: str, day: str) -> dict[str, De
 
 def read_flagged(artifacts: Artifacts, project: str, day: str) -> frozenset[str]:
     """Ids of a day's clean traces that stay out of training unless they are asked for."""
-    table = artifacts.read_table(day_path(project, day, "decisions"), ("trace_id", "verdict"))
+    return _read_flagged(artifacts, day_path(project, day, "decisions"))
+
+
+def read_flagged_beside(artifacts: Artifacts, clean_events: str) -> frozenset[str]:
+    """``read_flagged`` of the day whose clean events are at that path."""
+    return _read_flagged(artifacts, f"{clean_events.rpartition('/')[0]}/decisions.parquet")
+
+
+def _read_flagged(artifacts: Artifacts, path: str) -> frozenset[str]:
+    table = artifacts.read_table(path, ("trace_id", "verdict"))
     verdicts = table["verdict"].to_pylist()
     return frozenset(
         name for name, verdict in zip(table["trace_id"].to_pylist(), verdicts, strict=True) if verdict == "flagged"

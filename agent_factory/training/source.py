@@ -17,7 +17,8 @@ from agent_factory.contracts.scenario import Scenario, ScenarioSet
 from agent_factory.contracts.trace import Trace
 from agent_factory.core.artifact import Artifacts
 from agent_factory.core.day import day_path
-from agent_factory.core.digest import digest_bytes
+from agent_factory.core.decision import read_flagged_beside
+from agent_factory.core.digest import digest_bytes, digest_json
 from agent_factory.core.error import InputError, NotFoundError
 from agent_factory.core.session import find_superseded
 from agent_factory.core.store import Store
@@ -40,9 +41,12 @@ class Source(NamedTuple):
 
 
 def find_clean_days(artifacts: Artifacts, build: BuildSpec) -> list[Source]:
-    """The clean events of the build's window; InputError where no day has any."""
+    """The clean events of the build's window; InputError where no day has any.
+
+    Their digest covers what is flagged in them, as that is not read.
+    """
     paths = [day_path(build.project, day, "clean_events") for day in build.window.days()]
-    found = [Source(path, path, digest_bytes(artifacts.read_bytes(path))) for path in paths if artifacts.exists(path)]
+    found = [Source(path, path, _digest_day(artifacts, path)) for path in paths if artifacts.exists(path)]
     if not found:
         window = f"{build.window.first_day} to {build.window.last_day}"
         raise InputError(
@@ -53,13 +57,17 @@ def find_clean_days(artifacts: Artifacts, build: BuildSpec) -> list[Source]:
 
 
 def read_clean_dialogues(artifacts: Artifacts, build: BuildSpec, days: Sequence[Source]) -> list[Dialogue]:
-    """All conversations of the build's recipe and project in those days, good and bad; of a session the last."""
+    """All conversations of the build's recipe and project in those days, good and bad; of a session the last.
+
+    What was flagged when its day was cleaned is left out.
+    """
     told: list[Dialogue] = []
     superseded = find_superseded(artifacts, [day.path for day in days], recipe=build.recipe)
     for day in days:
+        left_out = superseded | read_flagged_beside(artifacts, day.path)
         for trace in artifacts.read_traces(day.path):
             own = trace.project == build.project and trace.recipe == build.recipe
-            if own and trace.id not in superseded and trace.messages():
+            if own and trace.id not in left_out and trace.messages():
                 told.append(Dialogue(trace.system, trace.messages(), trace.tools))
     if not told:
         raise InputError(
@@ -67,6 +75,11 @@ def read_clean_dialogues(artifacts: Artifacts, build: BuildSpec, days: Sequence[
             f"in project {build.project!r}: {[day.path for day in days]}"
         )
     return told
+
+
+def _digest_day(artifacts: Artifacts, path: str) -> str:
+    digest, flagged = digest_bytes(artifacts.read_bytes(path)), read_flagged_beside(artifacts, path)
+    return digest_json([digest, sorted(flagged)]) if flagged else digest
 
 
 def find_dataset(store: Store, build: BuildSpec, kind: DatasetKind) -> DatasetManifest:

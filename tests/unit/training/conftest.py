@@ -27,6 +27,7 @@ from agent_factory.contracts import (
     Trace,
 )
 from agent_factory.core.artifact import Artifacts
+from agent_factory.core.decision import write_decisions
 from agent_factory.core.store import open_store
 
 os.environ["HF_HUB_DISABLE_TELEMETRY"] = "1"
@@ -119,6 +120,7 @@ def artifacts(tmp_path, store, build):
     artifacts.write_traces(
         "projects/default/days/2026-11-20/clean_events.parquet", [make_trace(n, n % 2 == 0) for n in range(40)]
     )
+    write_decisions(artifacts, "default", "2026-11-20", [])
     sft = [{"messages": to_wire(make_messages(n)), "trace_ids": [f"t{n}"]} for n in range(24)]
     put_dataset(store, artifacts, build, "D1", "sft", sft)
     pairs = [

@@ -1,7 +1,9 @@
 import json
 from datetime import timedelta
 
-from agent_factory.training.source import read_clean_dialogues, read_dialogue
+from agent_factory.contracts.decision import Decision
+from agent_factory.core.decision import write_decisions
+from agent_factory.training.source import find_clean_days, read_clean_dialogues, read_dialogue
 
 
 def test_a_dialogue_comes_back_from_the_wire(build):
@@ -29,22 +31,19 @@ def test_a_dialogue_comes_back_from_the_wire(build):
 
 
 def test_other_recipes_and_projects_are_not_read(artifacts, build):
-    from agent_factory.training.source import find_clean_days
-
     own = list(artifacts.read_traces("projects/default/days/2026-11-20/clean_events.parquet"))
     others = [
         own[0].model_copy(update={"id": "x", "recipe": "other"}),
         own[0].model_copy(update={"id": "y", "project": "other"}),
     ]
     artifacts.write_traces("projects/default/days/2026-11-21/clean_events.parquet", [*others, own[1]])
+    write_decisions(artifacts, "default", "2026-11-21", [])
     days = find_clean_days(artifacts, build)
     assert len(days) == 2
     assert len(read_clean_dialogues(artifacts, build, days)) == 41
 
 
 def test_a_session_is_read_once(artifacts, build):
-    from agent_factory.training.source import find_clean_days
-
     first, *others = artifacts.read_traces("projects/default/days/2026-11-20/clean_events.parquet")
     turns = [
         first.model_copy(update={"id": f"s-{n}", "session_id": "s", "started_at": first.started_at + timedelta(days=n)})
@@ -52,4 +51,16 @@ def test_a_session_is_read_once(artifacts, build):
     ]
     artifacts.write_traces("projects/default/days/2026-11-20/clean_events.parquet", [turns[0], *others])
     artifacts.write_traces("projects/default/days/2026-11-21/clean_events.parquet", [turns[1]])
+    write_decisions(artifacts, "default", "2026-11-21", [])
     assert len(read_clean_dialogues(artifacts, build, find_clean_days(artifacts, build))) == len(others) + 1
+
+
+def test_what_was_flagged_is_not_read_and_shows_in_the_digest(artifacts, build):
+    (before,) = find_clean_days(artifacts, build)
+    everything = read_clean_dialogues(artifacts, build, [before])
+    name = next(iter(artifacts.read_traces(before.path))).id
+    flagged = Decision(trace_id=name, verdict="flagged", rule="poison", reason="speaks to the judge")
+    write_decisions(artifacts, "default", "2026-11-20", [flagged])
+    (after,) = find_clean_days(artifacts, build)
+    assert len(read_clean_dialogues(artifacts, build, [after])) == len(everything) - 1
+    assert after.digest != before.digest
