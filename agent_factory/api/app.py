@@ -10,6 +10,7 @@ from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 
 from fastapi import FastAPI
+from fastapi_offline import FastAPIOffline
 from pydantic import BaseModel
 
 from agent_factory.api import (
@@ -58,7 +59,8 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         await sessions.close()
         store.engine.dispose()
 
-    app = FastAPI(
+    # The pages /docs and /redoc with their scripts from this machine: a factory may have no internet.
+    app = FastAPIOffline(
         title="Agent Factory",
         version="0.1.0",
         summary="Orders, data, evaluation and sessions of agents that are made like goods.",

@@ -1,3 +1,4 @@
+import re
 import subprocess
 import sys
 from typing import Any
@@ -59,6 +60,17 @@ def test_every_endpoint_is_listed_with_its_models(client: TestClient, endpoint: 
     for code, answer in found["responses"].items():
         if int(code) >= 400:
             assert answer["content"]["application/json"]["schema"]["$ref"].endswith("/ErrorBody"), (endpoint, code)
+
+
+@pytest.mark.parametrize("page", ["/docs", "/redoc"])
+def test_the_pages_that_describe_the_api_need_no_other_machine(client: TestClient, page: str) -> None:
+    html = client.get(page).text
+    assert "/openapi.json" in html
+    loaded = re.findall(r'<(?:script|link|img)[^>]*(?:src|href)="([^"]+)"', html)
+    assert any(name.endswith(".js") for name in loaded)
+    for name in loaded:
+        assert name.startswith("/"), name
+        assert client.get(name).status_code == 200, name
 
 
 def test_only_what_needs_a_key_may_refuse_one(client: TestClient) -> None:
