@@ -70,7 +70,7 @@ def _find_end_of_build(store: Store, order: Order) -> tuple[OrderState, str | No
             return "done", f"deployed as {deployment.id}"
     for report in store.find(EvalReport, build=order.build, newest_first=True, limit=1):
         if report.verdict == "FAIL":
-            return "failed", f"the gate said FAIL: {'; '.join(report.reasons)}"
+            return "failed", f"the gate said FAIL: {' '.join(report.reasons)}"
     return None
 
 
@@ -81,4 +81,4 @@ def _name_result(store: Store, order: Order) -> str | None:
     if order.kind != "dataset":
         return None
     made = [d.id for d in store.find(DatasetManifest, build=order.build) if d.kind == order.request.get("kind")]
-    return made[-1] if made else None
+    return f"dataset {made[-1]}" if made else None

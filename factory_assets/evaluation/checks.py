@@ -13,6 +13,6 @@ def gate(context: dg.AssetCheckExecutionContext, store: StoreResource) -> dg.Ass
     report = newest_report(store.open(), context.partition_key)
     return dg.AssetCheckResult(
         passed=report.verdict == "PASS",
-        description=f"{report.verdict}: {'; '.join(report.reasons)}",
+        description=f"{report.verdict}: {' '.join(report.reasons)}",
         metadata={"report": report.id, "candidate": report.candidate, "page": report.html_path},
     )

@@ -6,7 +6,7 @@ from typing import Any
 import dagster as dg
 import pytest
 
-from agent_factory.contracts import BuildSpec, Deployment, EvalReport, Order, Release
+from agent_factory.contracts import BuildSpec, DatasetManifest, Deployment, EvalReport, Order, Release
 from agent_factory.core.order import order_build, place_order
 from agent_factory.core.store import Store
 from factory_assets import keys
@@ -125,6 +125,14 @@ class TestAnOrderOfOneRun:
         desk.tell(desk.run(keys.SFT_DATASET, status=S.FAILURE, **tags_of(single)))
         assert (desk.state(single), desk.state(build_order)) == ("failed", "accepted")
 
+    def test_names_the_dataset_that_was_made(self, desk: Desk, single: Order) -> None:
+        facts: dict[str, Any] = {"rows": 1, "digest": "d", "path": "p", "columns": (), "trace_count": 1, "query": {}}
+        made = DatasetManifest(id="D7", created_at=NOW, kind="sft", build="b1", code_version="1", **facts)
+        desk.store.put(made)
+        desk.run(keys.SFT_DATASET, status=S.SUCCESS, **tags_of(single))
+        assert desk.state(single) == "done"
+        assert desk.store.get(Order, single.id).reason == "dataset D7"
+
     def test_a_run_that_was_cancelled_fails_it(self, desk: Desk, single: Order) -> None:
         desk.run(keys.SFT_DATASET, status=S.CANCELED, **tags_of(single))
         assert desk.state(single) == "failed"
@@ -160,6 +168,15 @@ class TestABuild:
         assert desk.state(build_order) == "failed", "the report that stands says FAIL"
         desk.store.put(make_report("b1", "PASS"), replace=True)
         assert desk.state(build_order) == "accepted"
+
+    def test_tells_the_gates_reasons_as_sentences(
+        self, desk: Desk, build_order: Order, make_report: Callable[..., EvalReport]
+    ) -> None:
+        reasons = ("M3 solves 12 %, 55 % are asked.", "Success within L1: 3 %.")
+        desk.store.put(make_report("b1", "FAIL").model_copy(update={"reasons": reasons}))
+        assert desk.state(build_order) == "failed"
+        told = desk.store.get(Order, build_order.id).reason
+        assert told == "the gate said FAIL: M3 solves 12 %, 55 % are asked. Success within L1: 3 %."
 
     def test_serves_though_a_part_of_it_is_broken(self, desk: Desk, build_order: Order) -> None:
         desk.tell(desk.run(*keys.LIGHT_ROOTS, status=S.FAILURE))

@@ -9,6 +9,7 @@ from agent_factory.contracts import SessionMemory, SessionTurn
 from agent_factory.core.error import (
     BusyError,
     ConflictError,
+    ContextError,
     DeadlineError,
     InputError,
     ModelError,
@@ -189,6 +190,17 @@ async def test_a_turn_that_the_engine_failed_is_undone(deployed: Any) -> None:
     assert answered.id == reply.trace
     assert "cancelled" not in (answered.steps[1].observation[0].content or "")
     assert answered.steps[1].error is None
+    await manager.close()
+
+
+async def test_a_conversation_beyond_the_context_is_the_agents_failure_and_says_so(deployed: Any) -> None:
+    manager = manage(deployed, ScriptedEngine(*SCRIPT[:2], ContextError("the prompt has 600 tokens.")))
+    session = await manager.open("support_desk")
+    reply = await manager.step(session.id, CANCEL, "k1")
+    assert (reply.answer, reply.failure) == (None, "context: the prompt has 600 tokens.")
+    assert await manager.step(session.id, CANCEL, "k1") == reply
+    (trace,) = TraceLog(deployed.store).of_session(session.id, "default")
+    assert (trace.failure, len(trace.steps)) == (reply.failure, 2)
     await manager.close()
 
 
