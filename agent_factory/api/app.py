@@ -14,6 +14,7 @@ from fastapi_offline import FastAPIOffline
 from pydantic import BaseModel
 
 from agent_factory.api import (
+    cleaning,
     compute,
     data,
     dataset,
@@ -69,7 +70,19 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app.state.doorman = Doorman(found)
     app.add_middleware(Guard, settings=found, doorman=app.state.doorman)
     install_errors(app)
-    for room in (compute, data, label, label_page, dataset, environment, training, evaluation, runtime, order):
+    for room in (
+        compute,
+        data,
+        cleaning,
+        label,
+        label_page,
+        dataset,
+        environment,
+        training,
+        evaluation,
+        runtime,
+        order,
+    ):
         app.include_router(room.router)
     _add_health(app)
     return app

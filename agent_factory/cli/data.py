@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
-from agent_factory.cli import dataset
+from agent_factory.cli import cleaning, dataset
 from agent_factory.cli.build import Key
 from agent_factory.cli.desk import open_desk
 from agent_factory.cli.output import JsonFlag, say, show
@@ -16,6 +16,7 @@ from agent_factory.core.error import InputError
 
 app = typer.Typer(help="Data: import, prepare, label; build and show datasets.", no_args_is_help=True)
 app.add_typer(dataset.app)
+app.add_typer(cleaning.app)
 
 Day = Annotated[datetime | None, typer.Option(formats=["%Y-%m-%d"], help="A day of traces, in UTC.")]
 
