@@ -1,3 +1,5 @@
+import importlib
+
 """The generator: deterministic, balanced, and with nothing of training in what is held out."""
 
 import re
@@ -10,7 +12,7 @@ from agent_factory.environment.scenario import draw_scenarios, prove_solvable
 
 RECIPE = load_recipe("support_desk")
 GENERATE = RECIPE.load("scenarios:generate")
-SENTENCES = RECIPE.load("scenarios.wording:SENTENCES")
+SENTENCES = importlib.import_module(f"{GENERATE.__module__}.wording").SENTENCES
 STOCK = {name: RECIPE.load(f"scenarios.stock:{name}") for name in ("FIRST_NAMES", "LAST_NAMES", "STREETS")}
 GOODS_OF = RECIPE.load("scenarios.stock:goods_of")
 
