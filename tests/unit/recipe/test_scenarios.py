@@ -1,7 +1,6 @@
-import importlib
-
 """The generator: deterministic, balanced, and with nothing of training in what is held out."""
 
+import importlib
 import re
 
 import pytest
@@ -13,7 +12,8 @@ from agent_factory.environment.scenario import draw_scenarios, prove_solvable
 RECIPE = load_recipe("support_desk")
 GENERATE = RECIPE.load("scenarios:generate")
 SENTENCES = importlib.import_module(f"{GENERATE.__module__}.wording").SENTENCES
-STOCK = {name: RECIPE.load(f"scenarios.stock:{name}") for name in ("FIRST_NAMES", "LAST_NAMES", "STREETS")}
+_STOCK = importlib.import_module(f"{GENERATE.__module__}.stock")
+STOCK = {name: getattr(_STOCK, name) for name in ("FIRST_NAMES", "LAST_NAMES", "STREETS")}
 GOODS_OF = RECIPE.load("scenarios.stock:goods_of")
 
 
