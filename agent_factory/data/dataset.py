@@ -20,6 +20,7 @@ from agent_factory.core.recipe import load_recipe
 from agent_factory.core.store import Store
 from agent_factory.data.budget import Budget
 from agent_factory.data.draft import Draft, Side, open_draft
+from agent_factory.data.labelling.feedback import read_preferences
 from agent_factory.data.preference import preference_rows
 from agent_factory.data.query import DatasetQuery, Selection, make_query
 from agent_factory.data.row import Made, case_rows, rft_rows, scenario_rows, schema_of, score_rows, sft_rows
@@ -126,7 +127,9 @@ def _make_rows(
     if kind == "eval" and not query.days:
         raise InputError("an eval dataset is made from a scenario set or from days: name the query's taskset or days")
     if kind == "preference":
-        return preference_rows(selection, query) if query.form == "pairs" else score_rows(selection, query)
+        if query.form == "pairs":
+            return preference_rows(selection, query, read_preferences(store, query.project))
+        return score_rows(selection, query)
     rows = {"sft": sft_rows, "rft": rft_rows, "eval": case_rows}
     return rows[kind](selection, query)
 

@@ -7,12 +7,13 @@ it, the conversations wait on a shelf.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 from typing import Literal, NamedTuple
 
 from agent_factory.contracts.trace import Trace
 from agent_factory.core.digest import digest_json
+from agent_factory.data.labelling.feedback import Preferred
 from agent_factory.data.query import DatasetQuery, Labelled
 from agent_factory.data.row import Made, Row, bonds_of, conversation, describe, dump, is_unfit, stratum_of, task_of
 from agent_factory.data.shelf import Shelf, open_shelf
@@ -25,10 +26,16 @@ class _Candidate(NamedTuple):
     task: str | None
     kind: str | None
     number: int
+    digest: bytes
+    is_copy: bool
 
 
-def preference_rows(traces: Iterable[Labelled], query: DatasetQuery) -> Iterator[Made]:
-    """Pairs of a better and a worse conversation of the same scenario or task, then of the same kind.
+def preference_rows(
+    traces: Iterable[Labelled], query: DatasetQuery, preferred: Sequence[Preferred] = ()
+) -> Iterator[Made]:
+    """Pairs that people chose, then pairs of a better and a worse conversation of one task, then of one kind.
+
+    What people said of two traces stands above their scores: the two are not paired by these.
 
     ``prompt`` is what both begin with (the system prompt and shared first messages; empty where they
     share none), ``chosen`` and ``rejected`` how each goes on. A trace that found a partner in its
@@ -37,32 +44,47 @@ def preference_rows(traces: Iterable[Labelled], query: DatasetQuery) -> Iterator
     good: list[_Candidate] = []
     bad: list[_Candidate] = []
     seen: set[bytes] = set()
+    named: dict[str, _Candidate | None] = {name: None for pair in preferred for name in (pair.better, pair.worse)}
     with open_shelf() as shelf:
         for trace, score, _ in traces:
             better = score >= query.min_score and not is_unfit(trace)
             worse = score < min(0.5, query.min_score)
-            if candidate := _lay_aside(trace, shelf, seen, wanted=better or worse):
+            candidate = _lay_aside(trace, shelf, seen, wanted=better or worse, named=trace.id in named)
+            if candidate and trace.id in named:
+                named[trace.id] = candidate
+            if candidate and (better or worse) and not candidate.is_copy:
                 (good if better else bad).append(candidate)
+        settled: set[frozenset[bytes]] = set()
+        for pair in preferred:
+            one, other = named[pair.better], named[pair.worse]
+            both = frozenset(found.digest for found in (one, other) if found)
+            if one and other and len(both) == 2 and both not in settled:
+                settled.add(both)
+                if not pair.tie:
+                    yield _pair_row(one, other, "person", shelf)
         paired: set[str] = set()
         for pairing in ("task", "kind"):
             for one, other in _pairs(good, bad, pairing, query.max_pairs_per_task, frozenset(paired)):
+                if frozenset((one.digest, other.digest)) in settled:
+                    continue
                 paired.update((one.trace_id, other.trace_id))
                 yield _pair_row(one, other, pairing, shelf)
 
 
-def _lay_aside(trace: Trace, shelf: Shelf, seen: set[bytes], *, wanted: bool) -> _Candidate | None:
-    """The trace as a candidate; None where it is not wanted or its conversation was seen before."""
+def _lay_aside(trace: Trace, shelf: Shelf, seen: set[bytes], *, wanted: bool, named: bool) -> _Candidate | None:
+    """The trace as a candidate; None where it is not wanted, or a copy of one before that nobody named."""
     messages = conversation(trace)
     digest = bytes.fromhex(digest_json(messages))[:16]
-    if not trace.steps or digest in seen:
+    is_copy = digest in seen
+    if not trace.steps or (is_copy and not named):
         return None
     seen.add(digest)
-    if not wanted:
+    if not wanted and not named:
         return None
     common = describe(trace)
     kind = None if common["kind"] is None else f"{trace.recipe}/{common['kind']}"
     laid = {"messages": messages, "common": common, "bonds": bonds_of(trace), "stratum": stratum_of(trace)}
-    return _Candidate(trace.id, task_of(trace), kind, shelf.put(dump(laid)))
+    return _Candidate(trace.id, task_of(trace), kind, shelf.put(dump(laid)), digest, is_copy)
 
 
 def _pairs(

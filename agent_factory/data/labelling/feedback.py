@@ -23,7 +23,7 @@ MAX_TAG_LENGTH = 60
 MAX_COMMENT_LENGTH = 4000
 
 
-class Pair(NamedTuple):
+class Preferred(NamedTuple):
     """What people say of two traces: ``better`` over ``worse``, or neither (``tie``)."""
 
     better: str
@@ -122,17 +122,17 @@ def read_votes(store: Store, project: str, kind: str = "person") -> list[Prefere
     return sorted(found, key=lambda one: (one.first, one.second, one.labeler))
 
 
-def read_preferences(store: Store, project: str) -> list[Pair]:
+def read_preferences(store: Store, project: str) -> list[Preferred]:
     """What people prefer, one a pair of traces, in order of ids: what most say; a draw among them is a tie."""
     balance: dict[tuple[str, str], list[int]] = {}
     for vote in read_votes(store, project):
         value = {"first": 1, "second": -1, "tie": 0}[vote.choice]
         balance.setdefault((vote.first, vote.second), []).append(value)
-    pairs: list[Pair] = []
+    pairs: list[Preferred] = []
     for (first, second), votes in sorted(balance.items()):
         total = sum(votes)
         better, worse = (second, first) if total < 0 else (first, second)
-        pairs.append(Pair(better, worse, total == 0, len(votes)))
+        pairs.append(Preferred(better, worse, total == 0, len(votes)))
     return pairs
 
 
