@@ -75,14 +75,14 @@ def create_agent(body: AgentRequest, context: Ctx) -> Agent:
     load_recipe(body.recipe, context.settings.recipes)
     agent = Agent(project=context.project, created_at=clock.now(), **body.model_dump())
     context.store.put(agent)
-    return context.store.get(Agent, agent.id)
+    return context.get(Agent, agent.id)
 
 
 @router.get("/agents/{agent_id}", summary="An agent and what serves it", responses=tell(404, 422))
 def show_agent(agent_id: str, context: Ctx) -> AgentView:
     """The agent with its serving deployment."""
     agent = context.get(Agent, agent_id)
-    return AgentView(agent=agent, deployment=serving(context.store, agent.id))
+    return AgentView(agent=agent, deployment=serving(context.store, agent.id, agent.project))
 
 
 @router.post("/agents/{agent_id}/deploy", status_code=202, summary="Deploy a build", responses=tell(404, 409, 422))
@@ -102,9 +102,9 @@ def deploy(agent_id: str, body: DeployRequest, response: Response, context: Ctx,
 )
 async def open_session(agent_id: str, body: SessionRequest, context: Ctx) -> Session:
     """A session with what serves the agent; 409 where nothing does."""
-    context.get(Agent, agent_id)
+    agent = context.get(Agent, agent_id)
     manager = await context.sessions.manager()
-    return await manager.open(agent_id, body.user)
+    return await manager.open(agent.id, body.user, agent.project)
 
 
 @router.post(

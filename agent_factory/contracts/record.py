@@ -40,11 +40,19 @@ class Part(BaseModel):
 
 
 class Record(Part):
-    """A noun that crosses a factory's border and is kept in the store under ``id``."""
+    """A noun that crosses a factory's border and is kept in the store under ``id``, which the factory gave it.
+
+    A kind whose ids users choose is kept under what ``row_of`` makes of id and project.
+    """
 
     id: Name
     project: Name = DEFAULT_PROJECT
     created_at: Instant
+
+    @classmethod
+    def row_of(cls, record_id: str, project: str) -> str:
+        """Under what the store keeps the record of that id in the project."""
+        return record_id
 
     def to_json(self) -> dict[str, Any]:
         """The record as JSON-compatible values, the form in which it is stored and served."""

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from hashlib import sha256
 from typing import Literal
 
-from agent_factory.contracts.record import Instant, Json, Name, Record, Share
+from agent_factory.contracts.record import DEFAULT_PROJECT, Instant, Json, Name, Record, Share
 
 DeploymentState = Literal["serving", "replaced", "withdrawn"]
 
@@ -36,11 +37,21 @@ class Deployment(Record):
 
 
 class Agent(Record):
-    """A service that applications talk to: its recipe and how long its sessions may be."""
+    """A service that applications talk to: its recipe and how long its sessions may be.
+
+    ``id`` is the name that its project gave it: another project may have one of the same name.
+    """
 
     recipe: Name
     max_steps: int = 12
     step_timeout_seconds: float = 30.0
+
+    @classmethod
+    def row_of(cls, record_id: str, project: str) -> str:
+        """The name itself in the default project, else a digest (of a fixed length, and no name of anyone's)."""
+        if project == DEFAULT_PROJECT:
+            return record_id
+        return f"/{sha256(f'{project}/{record_id}'.encode()).hexdigest()[:40]}"
 
 
 class Session(Record):

@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 from sqlalchemy import Connection, Engine, create_engine, event, select, update
 from sqlalchemy.exc import DatabaseError, IntegrityError
 
-from agent_factory.contracts.record import Record
+from agent_factory.contracts.record import DEFAULT_PROJECT, Record
 from agent_factory.core import table
 from agent_factory.core.digest import digest_json
 from agent_factory.core.error import ConflictError, NotFoundError, StorageError
@@ -71,18 +71,17 @@ class Store:
             )
         return True
 
-    def get(self, kind: type[R], record_id: str) -> R:
-        """The record, or NotFoundError."""
-        found = self.peek(kind, record_id)
+    def get(self, kind: type[R], record_id: str, project: str = DEFAULT_PROJECT) -> R:
+        """The record, or NotFoundError; see ``peek``."""
+        found = self.peek(kind, record_id, project)
         if found is None:
             raise NotFoundError(f"there is no {kind.__name__} {record_id!r}")
         return found
 
-    def peek(self, kind: type[R], record_id: str) -> R | None:
-        """The record, or None where there is none."""
-        query = select(table.records.c.body).where(
-            table.records.c.kind == kind.__name__, table.records.c.id == record_id
-        )
+    def peek(self, kind: type[R], record_id: str, project: str = DEFAULT_PROJECT) -> R | None:
+        """The record, or None where there is none. ``project`` matters where users choose the ids."""
+        row = kind.row_of(record_id, project)
+        query = select(table.records.c.body).where(table.records.c.kind == kind.__name__, table.records.c.id == row)
         with self.begin(read_only=True) as connection:
             body = connection.execute(query).scalar()
         return None if body is None else kind.model_validate_json(body)
@@ -143,7 +142,7 @@ def _to_row(record: Record) -> dict[str, Any]:
     body = record.to_json()
     return {
         "kind": type(record).__name__,
-        "id": record.id,
+        "id": record.row_of(record.id, record.project),
         "project": record.project,
         "build": body.get("build"),
         "state": body.get("state"),
@@ -168,7 +167,8 @@ def open_engine(url: str) -> Engine:
     def _configure(connection: Any, _: Any) -> None:
         # The driver must not begin transactions by itself: see _begin.
         connection.isolation_level = None
-        for pragma in ("journal_mode=WAL", "synchronous=FULL", "busy_timeout=30000"):
+        # What is deleted is overwritten, not only given free: people may ask to be forgotten.
+        for pragma in ("journal_mode=WAL", "synchronous=FULL", "busy_timeout=30000", "secure_delete=ON"):
             connection.execute(f"PRAGMA {pragma}")
 
     @event.listens_for(engine, "begin")

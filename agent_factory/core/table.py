@@ -1,7 +1,8 @@
 """The store's tables. Small nouns share ``records``; traces and usage are many and have their own.
 
 Every table of a project's own has ``project``: the tenant is a column and a filter from the first day.
-A trace's id is its sender's, so it stands once in a project; the ids of records are the factory's own.
+A trace's id is its sender's, so it stands once in a project; the ids of records are the factory's own
+(an agent's name is its project's, and its row says so: see ``Record.row_of``).
 """
 
 from __future__ import annotations

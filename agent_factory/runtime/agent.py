@@ -18,7 +18,7 @@ def create_agent(
     max_steps: int = 12,
     step_timeout_seconds: float = 30.0,
 ) -> Agent:
-    """Register a service; the same one twice is one, another one of that id raises ConflictError."""
+    """Register a service; the same one twice is one, another one of that id in the project raises ConflictError."""
     agent = Agent(
         id=agent_id,
         project=project,
@@ -28,7 +28,7 @@ def create_agent(
         step_timeout_seconds=step_timeout_seconds,
     )
     store.put(agent)
-    return store.get(Agent, agent_id)
+    return store.get(Agent, agent_id, project)
 
 
 def default_agent_id(recipe: str, project: str) -> str:
@@ -37,8 +37,8 @@ def default_agent_id(recipe: str, project: str) -> str:
 
 
 def find_agent(store: Store, agent_id: str, recipe: str, project: str) -> Agent:
-    """The agent; a recipe's own is made where it is not there yet, any other must exist (NotFoundError)."""
-    found = store.peek(Agent, agent_id)
+    """The project's agent; a recipe's own is made where it is not there yet, any other must exist (NotFoundError)."""
+    found = store.peek(Agent, agent_id, project)
     if found is not None:
         return found
     if agent_id != default_agent_id(recipe, project):

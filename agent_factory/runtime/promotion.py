@@ -13,6 +13,7 @@ from sqlalchemy import Connection, select
 from agent_factory.contracts.build import BuildSpec
 from agent_factory.contracts.evaluation import EvalReport
 from agent_factory.contracts.model import ModelManifest
+from agent_factory.contracts.record import DEFAULT_PROJECT
 from agent_factory.contracts.release import Agent, Deployment, Release
 from agent_factory.contracts.session import SessionMemory
 from agent_factory.core import clock, table
@@ -85,8 +86,8 @@ def deploy_release(store: Store, release_id: str, agent_id: str | None = None) -
     """Let a release serve an agent (the recipe's own by default) in place of what serves it now.
 
     The same release twice gives the same deployment; one that was replaced serves again.
-    Raises NotFoundError for an unknown release or agent, ConflictError where the agent is of another
-    recipe or project, or where the build's report no longer says PASS.
+    Raises NotFoundError for an unknown release, or an agent that its project has not; ConflictError where
+    the agent is of another recipe, or where the build's report no longer says PASS.
     """
     release = store.get(Release, release_id)
     require_pass(store, release.build)
@@ -106,10 +107,11 @@ def deploy_release(store: Store, release_id: str, agent_id: str | None = None) -
         updated_at=now,
     )
     columns = table.records.c
-    lock = select(columns.id).where(columns.kind == "Agent", columns.id == agent.id).with_for_update()
+    row = agent.row_of(agent.id, agent.project)
+    lock = select(columns.id).where(columns.kind == "Agent", columns.id == row).with_for_update()
     with store.begin() as connection:
         connection.execute(lock)  # two deployments of one agent queue, on PostgreSQL too
-        current = _serving(connection, agent.id)
+        current = _serving(connection, agent.id, agent.project)
         if current is not None and current.id == deployment.id:
             return current
         if current is not None:
@@ -120,15 +122,17 @@ def deploy_release(store: Store, release_id: str, agent_id: str | None = None) -
     return deployment
 
 
-def serving(store: Store, agent_id: str) -> Deployment | None:
-    """The deployment that serves the agent now, or None."""
+def serving(store: Store, agent_id: str, project: str = DEFAULT_PROJECT) -> Deployment | None:
+    """The deployment that serves the project's agent now, or None."""
     with store.begin(read_only=True) as connection:
-        return _serving(connection, agent_id)
+        return _serving(connection, agent_id, project)
 
 
-def _serving(connection: Connection, agent_id: str) -> Deployment | None:
+def _serving(connection: Connection, agent_id: str, project: str) -> Deployment | None:
     columns = table.records.c
-    query = select(columns.body).where(columns.kind == Deployment.__name__, columns.state == "serving")
+    query = select(columns.body).where(
+        columns.kind == Deployment.__name__, columns.state == "serving", columns.project == project
+    )
     found = [Deployment.model_validate_json(body) for body in connection.execute(query).scalars()]
     return next((deployment for deployment in found if deployment.agent == agent_id), None)
 
@@ -143,10 +147,9 @@ def _require_same(recipe: Recipe, build: BuildSpec) -> None:
 
 
 def _require_for(agent: Agent, release: Release) -> None:
-    if (agent.recipe, agent.project) != (release.recipe, release.project):
+    if agent.recipe != release.recipe:
         raise ConflictError(
-            f"agent {agent.id!r} serves recipe {agent.recipe!r} of project {agent.project!r}; "
-            f"release {release.id!r} is of recipe {release.recipe!r} of project {release.project!r}"
+            f"agent {agent.id!r} serves recipe {agent.recipe!r}; release {release.id!r} is of {release.recipe!r}"
         )
 
 

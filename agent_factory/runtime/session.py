@@ -13,7 +13,7 @@ import time
 from collections import OrderedDict
 
 from agent_factory.contracts.message import ToolCall
-from agent_factory.contracts.record import Part
+from agent_factory.contracts.record import DEFAULT_PROJECT, Part
 from agent_factory.contracts.release import Agent, Session
 from agent_factory.contracts.session import SessionMemory, SessionTurn
 from agent_factory.core import clock
@@ -55,10 +55,10 @@ class SessionManager:
         self._busy: set[str] = set()
         self._cpu = CpuLedger()
 
-    async def open(self, agent_id: str, user: str | None = None) -> Session:
+    async def open(self, agent_id: str, user: str | None = None, project: str = DEFAULT_PROJECT) -> Session:
         """A new session with what serves the agent now; ConflictError where nothing does."""
-        agent = self._store.get(Agent, agent_id)
-        deployment = serving(self._store, agent_id)
+        agent = self._store.get(Agent, agent_id, project)
+        deployment = serving(self._store, agent_id, project)
         if deployment is None:
             raise ConflictError(f"nothing serves agent {agent_id!r} yet: promote a build that PASSed first")
         now = clock.now()
@@ -116,7 +116,7 @@ class SessionManager:
     async def _run(self, session: Session, text: str, key: str | None) -> StepReply:
         if session.state == "closed":
             raise ConflictError(f"session {session.id!r} is closed: open a new one")
-        agent = self._store.get(Agent, session.agent)
+        agent = self._store.get(Agent, session.agent, session.project)
         service = await self._services.acquire(session.deployment)
         try:
             live = self._live.get(session.id)

@@ -153,6 +153,18 @@ def test_a_session_of_another_agent_is_not_this_ones(client: TestClient, context
     assert client.post("/agents/night/sessions/session-1/end").status_code == 404
 
 
+def test_two_projects_may_have_an_agent_of_the_same_name(client: TestClient, context: Context) -> None:
+    agent = {"id": "desk", "recipe": "support_desk"}
+    made = [client.post("/agents", json={**agent, "max_steps": 5}, headers=OTHER), client.post("/agents", json=agent)]
+    assert [reply.status_code for reply in made] == [201, 201]
+    assert [(reply.json()["id"], reply.json()["project"]) for reply in made] == [("desk", "other"), ("desk", "default")]
+    for headers, steps in ((OTHER, 5), ({}, 12)):
+        assert client.get("/agents/desk", headers=headers).json()["agent"]["max_steps"] == steps
+        assert client.post("/agents", json={**agent, "max_steps": 7}, headers=headers).status_code == 409
+    assert client.get("/agents/desk", headers={"X-Project": "third"}).status_code == 404
+    assert context.store.find(Agent, project="other") == [context.store.get(Agent, "desk", "other")]
+
+
 def test_who_holds_a_pool_is_told_within_the_project(client: TestClient) -> None:
     ask = {"pool": "training", "holder": "ada's run", "ttl_seconds": 30}
     assert client.post("/compute/allocate", json=ask).status_code == 201

@@ -9,6 +9,7 @@ from sqlalchemy import Engine
 
 from agent_factory.core.store import open_engine
 from tests.unit.core.test_migration import (
+    check_agents_become_a_projects_own,
     check_traces_become_a_projects_own,
     test_schema_is_what_the_code_knows,
     test_upgrading_again_keeps_records,
@@ -28,3 +29,7 @@ def engine(url: str) -> Iterator[Engine]:
 
 def test_traces_become_a_projects_own(engine: Engine) -> None:
     check_traces_become_a_projects_own(engine)
+
+
+def test_agents_become_a_projects_own(engine: Engine) -> None:
+    check_agents_become_a_projects_own(engine)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ from alembic.runtime.migration import MigrationContext
 from sqlalchemy import Engine, text
 from sqlalchemy.exc import IntegrityError
 
+from agent_factory.contracts import Agent
 from agent_factory.core.migration import configure, upgrade
 from agent_factory.core.store import Store, open_engine
 from agent_factory.core.table import metadata
@@ -20,6 +22,11 @@ TRACE = (
     "INSERT INTO traces (number, id, project, day, source, received_at, digest, body) "
     "VALUES (:number, :id, :project, '2026-11-20', 'import', '2026-11-20 09:00:00', 'd', '{}')"
 )
+RECORD = (
+    "INSERT INTO records (kind, id, project, created_at, digest, body) "
+    "VALUES ('Agent', :id, :project, '2026-11-20 09:00:00', 'd', :body)"
+)
+NOW = datetime(2026, 11, 20, tzinfo=UTC)
 
 
 def move(engine: Engine, step: Any, revision: str) -> None:
@@ -64,6 +71,29 @@ def check_traces_become_a_projects_own(engine: Engine) -> None:
     assert read(engine) == before
 
 
+def check_agents_become_a_projects_own(engine: Engine) -> None:
+    """Agents of a store of the second schema keep their names, and another project may take the same ones."""
+    move(engine, command.upgrade, "0002")
+    with engine.begin() as connection:
+        for name, project in (("desk", "default"), ("night", "shop")):
+            body = Agent(id=name, project=project, created_at=NOW, recipe="support_desk").model_dump_json()
+            connection.execute(text(RECORD), {"id": name, "project": project, "body": body})
+    store = Store(str(engine.url.render_as_string(hide_password=False)))
+    upgrade(engine)
+    assert store.get(Agent, "desk").project == "default"
+    assert store.get(Agent, "night", "shop").project == "shop"
+    assert store.peek(Agent, "desk", "shop") is store.peek(Agent, "night") is None
+    store.put(Agent(id="night", created_at=NOW, recipe="support_desk"))
+    with pytest.raises(IntegrityError):
+        move(engine, command.downgrade, "0002")
+    assert store.get(Agent, "night", "shop").project == "shop"
+    with engine.begin() as connection:
+        connection.execute(text("DELETE FROM records WHERE project = 'default'"))
+    move(engine, command.downgrade, "0002")
+    assert store.get(Agent, "night").project == "shop"
+    store.engine.dispose()
+
+
 def test_schema_is_what_the_code_knows(store: Store) -> None:
     with store.engine.connect() as connection:
         context = MigrationContext.configure(connection)
@@ -75,6 +105,12 @@ def test_upgrading_again_keeps_records(store: Store) -> None:
     assert store.next_number("D") == 0
     upgrade(store.engine)
     assert store.next_number("D") == 1
+
+
+def test_agents_become_a_projects_own(tmp_path: Path) -> None:
+    engine = open_engine(f"sqlite:///{tmp_path / 'old.db'}")
+    check_agents_become_a_projects_own(engine)
+    engine.dispose()
 
 
 def test_traces_become_a_projects_own(tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ from agent_factory.core.error import ConflictError, NotFoundError
 from agent_factory.core.recipe import Recipe
 from agent_factory.runtime.agent import create_agent
 from agent_factory.runtime.promotion import deploy_release, openapi_path, release_build, serving
+from agent_factory.runtime.session import SessionManager
 
 
 def release(plant: Any) -> Release:
@@ -107,6 +108,23 @@ def test_two_agents_are_served_apart(plant: Any) -> None:
     assert serving(plant.store, "night-desk") == night
 
 
+async def test_agents_of_one_name_in_two_projects_are_served_apart(plant: Any) -> None:
+    plant.report()
+    mine = release(plant)
+    theirs = other_release(plant).model_copy(update={"project": "shop"})
+    plant.store.put(theirs, replace=True)
+    for project in ("default", "shop"):
+        create_agent(plant.store, "desk", "support_desk", project=project)
+    first, second = (deploy_release(plant.store, made.id, "desk") for made in (mine, theirs))
+    assert (first.state, second.state, second.predecessor) == ("serving", "serving", None)
+    assert serving(plant.store, "desk") == first
+    assert serving(plant.store, "desk", "shop") == second
+    manager = SessionManager(plant.store, plant.artifacts)
+    opened = [await manager.open("desk", None, project) for project in ("default", "shop")]
+    assert [(session.project, session.deployment) for session in opened] == [("default", first.id), ("shop", second.id)]
+    await manager.close()
+
+
 def test_a_release_does_not_serve_what_it_is_not_for(plant: Any) -> None:
     plant.report()
     made = release(plant)
@@ -116,7 +134,7 @@ def test_a_release_does_not_serve_what_it_is_not_for(plant: Any) -> None:
     with pytest.raises(ConflictError, match="travel_desk"):
         deploy_release(plant.store, made.id, "travel")
     create_agent(plant.store, "theirs", "support_desk", project="other")
-    with pytest.raises(ConflictError, match="other"):
+    with pytest.raises(NotFoundError, match="no agent 'theirs'"):
         deploy_release(plant.store, made.id, "theirs")
     with pytest.raises(NotFoundError, match="b9-release"):
         deploy_release(plant.store, "b9-release")
