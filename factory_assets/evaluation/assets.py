@@ -23,7 +23,7 @@ _WORKER = "agent_factory.environment.worker"
     deps=[keys.POLICY_MODEL, keys.SCENARIOS, keys.EVAL_DATASET],
     kinds={"html"},
     code_version="1",
-    pool="environment",
+    pool="inference",
     automation_condition=ALONE,
     description="Success, tool calls and policy violations on held-out scenarios, and the verdict PASS or FAIL.",
 )
@@ -45,7 +45,7 @@ def report(
     deps=[keys.POLICY_MODEL],
     kinds={"html"},
     code_version="1",
-    pool="environment",
+    pool="inference",
     description="What an order found on a task set of its choice. It decides nothing: evaluation/report does.",
 )
 def taskset_report(
