@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import dagster as dg
 
 from agent_factory.contracts.build import BuildSpec, EpisodeRequest, Order
+from agent_factory.contracts.dataset import BUILD_KINDS
 from agent_factory.contracts.evaluation import EvalReport
 from agent_factory.core.error import FactoryError
 from agent_factory.core.lineup import read_lineup
@@ -57,10 +58,10 @@ def _plan_episodes(store: Store, order: Order, spec: BuildSpec) -> RunPlan:
 
 def _plan_dataset(order: Order, spec: BuildSpec) -> RunPlan:
     datasets = {"sft": keys.SFT_DATASET, "preference": keys.PREFERENCE_DATASET, "eval": keys.EVAL_DATASET}
-    key = datasets.get(str(order.request.get("kind")))
-    if key is None:
-        asked = order.request.get("kind")
-        return RunPlan(refusal=f"a build has no dataset of kind {asked!r}; it has {', '.join(datasets)}")
+    asked = order.request.get("kind")
+    if asked not in BUILD_KINDS:
+        return RunPlan(refusal=f"a build has no dataset of kind {asked!r}; it has {', '.join(BUILD_KINDS)}")
+    key = datasets[asked]
     # Leaks are looked for among the held-out scenarios, so these come first.
     return RunPlan((_request(order, spec, "dataset", (keys.SCENARIOS, key)),), spec.id)
 

@@ -17,7 +17,7 @@ from agent_factory.api.context import Context, Ctx, Key
 from agent_factory.api.error import tell
 from agent_factory.api.order import OrderReply, accept
 from agent_factory.contracts.build import BuildSpec, DataWindow, Order
-from agent_factory.contracts.dataset import DatasetKind, DatasetManifest, Filters
+from agent_factory.contracts.dataset import BUILD_KINDS, DatasetKind, DatasetManifest, Filters
 from agent_factory.contracts.model import ModelManifest
 from agent_factory.contracts.record import Name
 from agent_factory.contracts.scenario import ScenarioSet
@@ -52,6 +52,8 @@ class DatasetRequest(Filters):
             raise ValueError("give either a build, or first_day and last_day (or rollouts_of, or a taskset)")
         if self.taskset is not None and (self.kind != "eval" or days or self.rollouts_of):
             raise ValueError("a taskset makes an eval dataset, by itself")
+        if self.build is not None and self.kind not in BUILD_KINDS:
+            raise ValueError(f"a build has no {self.kind} dataset, it has {', '.join(BUILD_KINDS)}: give days")
         changed = {name for name in Filters.model_fields if getattr(self, name) != Filters.model_fields[name].default}
         if self.build is not None and changed:
             raise ValueError(

@@ -45,7 +45,7 @@ def import_file(
     if not only and report.days:
         made["prepared"] = [_prepare(desk, name) for name in report.days]
         made["datasets"] = [
-            _build(desk, kind, report.days, None, 1.0, 0).model_dump(mode="json") for kind in ("sft", "preference")
+            _build(desk, kind, report.days).model_dump(mode="json") for kind in ("sft", "preference")
         ]
     if as_json:
         show(made, True)
@@ -105,8 +105,8 @@ def _require(outcome: Any) -> None:
         raise InputError(outcome.description)
 
 
-def _build(desk: Any, kind: Any, days: tuple[str, ...], recipe: str | None, min_score: float, seed: int) -> Any:
+def _build(desk: Any, kind: Any, days: tuple[str, ...]) -> Any:
     from agent_factory.data.dataset import DatasetQuery, build_dataset
 
-    query = DatasetQuery(days=days, recipe=recipe, project=desk.project, min_score=min_score, seed=seed)
+    query = DatasetQuery(days=days, project=desk.project)
     return build_dataset(desk.store, desk.artifacts, kind, query)

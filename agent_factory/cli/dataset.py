@@ -9,12 +9,14 @@ import typer
 
 from agent_factory.cli.desk import open_desk
 from agent_factory.cli.output import JsonFlag, show
+from agent_factory.contracts.dataset import Filters
 from agent_factory.core.error import InputError
 
 app = typer.Typer()
 
 _Date = Annotated[datetime | None, typer.Option(formats=["%Y-%m-%d"], help="In UTC.")]
 _Names = list[str] | None
+_SCORE = Filters.model_fields["min_score"].default
 
 
 def _repeated(flag: str, text: str) -> Any:
@@ -28,7 +30,7 @@ def build(
     last_day: _Date = None,
     taskset: Annotated[str | None, typer.Option(help="The scenario set of an eval dataset, instead of days.")] = None,
     recipe: str | None = None,
-    min_score: Annotated[float, typer.Option(min=0.0, max=1.0)] = 1.0,
+    min_score: Annotated[float | None, typer.Option(min=0.0, max=1.0, help=f"{_SCORE} by default.")] = None,
     outcome: Annotated[str | None, typer.Option(help="success, failure or unknown")] = None,
     labels: Annotated[_Names, _repeated("--label", "Scored by: person, outcome, model, rule.")] = None,
     tools: Annotated[_Names, _repeated("--tool", "Called this tool.")] = None,

@@ -10,6 +10,8 @@ from agent_factory.contracts.record import Count, Json, Name, Part, Record, Shar
 from agent_factory.contracts.trace import Source
 
 DatasetKind = Literal["sft", "rft", "preference", "eval"]
+BUILD_KINDS: tuple[DatasetKind, ...] = ("sft", "preference", "eval")
+"""What a build has a dataset of; the others are made of free days."""
 SplitName = Literal["train", "validation", "test"]
 SPLITS: tuple[SplitName, ...] = ("train", "validation", "test")
 Bond = Literal["subject", "session", "task"]

@@ -112,6 +112,13 @@ def test_a_builds_dataset_takes_the_filters_of_its_order(client: TestClient, bui
     assert "levels, min_score: a build's dataset takes the filters" in reply.json()["error"]["message"]
 
 
+def test_a_build_has_no_rft_dataset(client: TestClient, context: Context, build: BuildSpec) -> None:
+    reply = client.post("/datasets/create", json={"kind": "rft", "build": build.id})
+    assert reply.status_code == 422
+    assert "a build has no rft dataset, it has sft, preference, eval" in reply.json()["error"]["message"]
+    assert context.store.find(Order) == []
+
+
 @pytest.mark.parametrize("asked", [{"rollouts_of": ["b1"]}, {"tokenizer": "M7"}, {"tokenizer": "/etc"}])
 def test_what_a_request_names_must_be_the_projects_own(
     client: TestClient, build: BuildSpec, asked: dict[str, Any]
