@@ -23,7 +23,7 @@ ENOUGH = 100
 """Traces from which a codebook is fitted, at least."""
 OTHER = "other"
 """The cluster of what shares no term with any other."""
-_SIZES = (4, 6, 8, 10, 12, 16)
+_SIZES = (3, 4, 5, 6, 7, 8, 10, 12, 16)
 _VOCABULARY, _WORDS_READ, _NAMED_BY = 600, 400, 3
 _TOOL, _TOOL_SHARE = "tool:", 0.4
 _CLEARLY = 0.03
@@ -31,7 +31,7 @@ _SEED = 0
 # Words of courtesy and contact, beside the stop words that scikit-learn has.
 _COURTESY = frozenset(
     """
-    want like need know tell let please thanks thank hello hey dear regards sincerely kind best cheers
+    does did long soon want like need know tell let please thanks thank hello hey dear regards sincerely kind best cheers
     hope help could would mail email phone reach sent written forward got get just also one two make
     question quick good morning day bitte danke hallo gruß grüße der die das und ich mein meine por
     favor gracias hola merci bonjour
@@ -128,7 +128,7 @@ def _group(table: Any) -> tuple[Any, float]:
     best: tuple[float, Any] = (-1.0, np.zeros(len(table), dtype=int))
     kinds = len(np.unique(table, axis=0))
     for size in _SIZES:
-        if size >= kinds:
+        if size > kinds:
             break
         labels: Any = KMeans(size, n_init=cast(Any, 3), random_state=_SEED).fit_predict(table)
         score = float(silhouette_score(table, labels, sample_size=min(1000, len(table)), random_state=_SEED))

@@ -62,11 +62,11 @@ def _is_noise(text: str) -> tuple[str, str] | None:
         return None
     if _TESTS.fullmatch(text.lower().strip(" .,!?-")):
         return "test_message", "all that the user said is a test of the line"
+    if sum(len(run.group()) for run in _RUN.finditer(text)) >= _NOISE_SHARE * len(text):
+        return "repeated_characters", "most of what the user said is one sign over and over"
     length = sum(map(len, words))
     if sum(len(word) for word in words if _is_keyboard(word)) >= _NOISE_SHARE * length:
         return "keyboard_noise", "the user's words are keys hit at random"
-    if sum(len(run.group()) for run in _RUN.finditer(text)) >= _NOISE_SHARE * len(text):
-        return "repeated_characters", "most of what the user said is one sign over and over"
     most = max(words.count(word) for word in set(words)) if len(words) < 5000 else 0
     if most >= 8 and most >= _NOISE_SHARE * len(words):
         return "repeated_words", f"the user said one word {most} times, of {len(words)} in all"

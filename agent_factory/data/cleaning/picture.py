@@ -15,7 +15,10 @@ _SHOWN = 24
 
 
 def draw_clusters(artifacts: Artifacts, project: str, day: str) -> str | None:
-    """Markdown with a PNG of the day's clusters, or None where it has none."""
+    """Markdown with a PNG of the day's largest clusters, or None where it has none.
+
+    A name that the font has no letters for is told below the picture by its number.
+    """
     clusters = read_clusters(artifacts, project, day)
     if not clusters:
         return None
@@ -25,18 +28,29 @@ def draw_clusters(artifacts: Artifacts, project: str, day: str) -> str | None:
     counts = Counter((cluster, ends[trace_id]) for trace_id, cluster in clusters.items())
     sizes = Counter(clusters.values())
     shown = sorted(sizes, key=lambda name: (-sizes[name], name))[:_SHOWN]
-    picture = base64.b64encode(_draw(shown, counts, f"{len(clusters)} traces of {day} by cluster")).decode()
-    return f"![clusters of {day}](data:image/png;base64,{picture})"
+    labels = [name if _can_draw(name) else f"cluster {number}" for number, name in enumerate(shown, 1)]
+    drawn = _draw(
+        labels, [[counts[name, end] for name in shown] for end, _ in _ENDS], f"{len(clusters)} traces of {day}"
+    )
+    told = [f"{label}: {name}" for label, name in zip(labels, shown, strict=True) if label != name]
+    picture = f"![clusters of {day}](data:image/png;base64,{base64.b64encode(drawn).decode()})"
+    return "\n\n".join((picture, *told))
 
 
-def _draw(names: list[str], counts: Counter[tuple[str, str]], title: str) -> bytes:
+def _can_draw(name: str) -> bool:
+    from matplotlib import font_manager
+
+    font = font_manager.get_font(font_manager.findfont("DejaVu Sans"))
+    return all(font.get_char_index(ord(letter)) for letter in name)
+
+
+def _draw(names: list[str], counts: list[list[int]], title: str) -> bytes:
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(7.2, 0.8 + 0.24 * len(names)), dpi=80, layout="constrained")
     axes = figure.subplots()
     left = [0] * len(names)
-    for end, colour in _ENDS:
-        widths = [counts[name, end] for name in names]
+    for (end, colour), widths in zip(_ENDS, counts, strict=True):
         axes.barh(names, widths, left=left, color=colour, label=end, height=0.7)
         left = [base + width for base, width in zip(left, widths, strict=True)]
     axes.invert_yaxis()
