@@ -40,6 +40,7 @@ REQUESTS: dict[str, list[tuple[str, str, dict[str, Any] | None]]] = {
     ],
     "data": [
         ("POST", "/data/label", LABEL),
+        ("POST", "/data/decisions/t1", {"verdict": "keep", "reason": "mine", "reviewer": "eve"}),
         ("POST", "/data/preferences", {"first": "t1", "second": "t2", "choice": "tie", "labeler": "eve"}),
         ("POST", "/data/labels/skip", {"trace_ids": ["t1"], "reviewer": "eve"}),
     ],
@@ -48,6 +49,7 @@ REQUESTS: dict[str, list[tuple[str, str, dict[str, Any] | None]]] = {
         ("POST", "/datasets/create", {"kind": "sft", "build": "b1"}),
         ("POST", "/datasets/create", {"kind": "eval", "taskset": "b1-eval"}),
     ],
+    "lineage": [("GET", "/lineage/dataset/D1", None), ("GET", "/lineage/trace/t1", None)],
     "environment": [
         ("POST", "/env/scenarios", {"recipe": "support_desk", "count": 5, "build": "b1"}),
         ("POST", "/env/run", {"build": "b1"}),

@@ -31,8 +31,8 @@ _SEED = 0
 # Words of courtesy and contact, beside the stop words that scikit-learn has.
 _COURTESY = frozenset(
     """
-    does did long soon want like need know tell let please thanks thank hello hey dear regards sincerely kind best cheers
-    hope help could would mail email phone reach sent written forward got get just also one two make
+    does did long soon want like need know tell let please thanks thank hello hey dear regards sincerely kind best
+    cheers hope help could would mail email phone reach sent written forward got get just also one two make
     question quick good morning day bitte danke hallo gruß grüße der die das und ich mein meine por
     favor gracias hola merci bonjour
     """.split()  # noqa: SIM905  words, not a list of strings
