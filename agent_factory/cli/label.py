@@ -169,9 +169,7 @@ def judge(
 
     if task not in ("rubric", "summary", "pair"):
         raise InputError(f"--task {task!r}: expected rubric, summary or pair")
-    if not url.startswith(("http://", "https://")):
-        raise InputError(f"--url {url!r} is no address: expected one such as http://127.0.0.1:8000/v1")
-    key = _key(key_variable)
+    key = _key(url, key_variable)
     prices = None
     if currency is not None:
         told = {"prompt_million_tokens": prompt_price, "completion_million_tokens": completion_price}
@@ -234,9 +232,12 @@ def _kind(text: str) -> Any:
     return text
 
 
-def _key(variable: str | None) -> Any:
+def _key(url: str, variable: str | None) -> Any:
+    """The key of the server at ``url``, None where it needs none; InputError where either is not as it must be."""
     from pydantic import SecretStr
 
+    if not url.startswith(("http://", "https://")):
+        raise InputError(f"--url {url!r} is no address: expected one such as http://127.0.0.1:8000/v1")
     if variable is None:
         return None
     if not os.environ.get(variable):
