@@ -68,10 +68,13 @@ class Selection:
         self.artifacts = artifacts
         self.query = query
         self.counts: Counter[str] = Counter()
+        self._copies: frozenset[str] = frozenset()
 
     def __iter__(self) -> Iterator[Labelled]:
         days = [day for day in sorted(set(self.query.days)) if self._is_there(day)]
         superseded = self._find_superseded(days)
+        if not self.query.flagged:
+            self._copies = frozenset(find_repeats(self.artifacts, self.query.project, days))
         for day in days:
             yield from self._taken(self._read_day(day), superseded, self._read_clusters(day), self._read_flagged(day))
         for build in self.query.rollouts_of:
@@ -118,6 +121,8 @@ class Selection:
                 reason = "superseded"
             if reason is None and labelled.trace.id in flagged:
                 reason = "flagged"
+            if reason is None and labelled.trace.id in self._copies:
+                reason = "near copy of another day"
             if reason is None:
                 yield labelled
             else:
