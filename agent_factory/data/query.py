@@ -21,6 +21,7 @@ from agent_factory.core.error import InputError, NotFoundError
 from agent_factory.core.session import find_superseded
 from agent_factory.core.store import Store
 from agent_factory.core.tracelog import TraceLog
+from agent_factory.data.cleaning.repeat import find_repeats
 from agent_factory.data.label import read_labels
 from agent_factory.data.rollout import read_rollouts_of
 
