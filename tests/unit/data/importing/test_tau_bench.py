@@ -21,9 +21,10 @@ from agent_factory.data.check import check_no_pii
 from agent_factory.data.clean import clean_day
 from agent_factory.data.dataset import DatasetQuery, build_dataset
 from agent_factory.data.event import write_events_day
-from agent_factory.data.importer import import_traces
+from agent_factory.data.importing.importer import ImportReport, import_traces
+from agent_factory.data.importing.row import Origin
+from agent_factory.data.importing.tau_bench import read_rows, read_traces
 from agent_factory.data.label import label_day
-from agent_factory.data.tau_bench import read_tau_bench
 
 FILE = CHECKOUT.parent / "shared" / "data" / "tau_bench_airline_gpt4o.json"
 needs_file = pytest.mark.skipif(not FILE.exists(), reason="../shared/data/tau_bench_airline_gpt4o.json is absent")
@@ -44,6 +45,16 @@ def _episode(**fields: Any) -> dict[str, Any]:
     return {"task_id": 3, "trial": 1, "reward": 1.0, "info": {}, "traj": told, **fields}
 
 
+def _import(
+    store: Store, artifacts: Artifacts, path: Path, project: str = "default", day: date | None = None
+) -> ImportReport:
+    return import_traces(store, artifacts, Origin(path, project, day), "tau-bench")
+
+
+def _read(path: Path, day: date | None = None) -> list[Trace]:
+    return [trace for row in read_rows(path) for trace in read_traces(row.value, Origin(path, "default", day))]
+
+
 def _write(path: Path, episodes: Any) -> Path:
     path.write_text(json.dumps(episodes))
     return path
@@ -51,11 +62,8 @@ def _write(path: Path, episodes: Any) -> Path:
 
 def test_episode_becomes_a_trace_that_depends_on_nothing_else(tmp_path: Path) -> None:
     path = _write(tmp_path / "a.json", [_episode(), _episode(trial=2, reward=0.0)])
-    first, second = read_tau_bench(path)
-    assert isinstance(first, Trace)
-    assert isinstance(second, Trace)
-    again = next(iter(read_tau_bench(path)))
-    assert isinstance(again, Trace)
+    first, second = _read(path)
+    again = _read(path)[0]
     assert first.model_dump(exclude={"created_at"}) == again.model_dump(exclude={"created_at"})
     assert first.id.startswith("tau-airline-3-1-")
     assert (first.scenario_id, first.day, first.system) == ("tau-airline-3", "2024-05-15", POLICY)
@@ -64,12 +72,13 @@ def test_episode_becomes_a_trace_that_depends_on_nothing_else(tmp_path: Path) ->
     assert first.outcome is not None
     assert second.outcome is not None
     assert (first.outcome.success, second.outcome.success) == (True, False)
-    moved = next(iter(read_tau_bench(path, day=date(2026, 11, 20))))
-    assert isinstance(moved, Trace)
+    moved = _read(path, day=date(2026, 11, 20))[0]
     assert moved.day == "2026-11-20"
 
 
-def test_unreadable_rows_are_quarantined_and_the_rest_goes_in(store: Store, tmp_path: Path) -> None:
+def test_unreadable_rows_are_quarantined_and_the_rest_goes_in(
+    store: Store, artifacts: Artifacts, tmp_path: Path
+) -> None:
     no_reward = _episode()
     del no_reward["reward"]
     bad_call = _episode()
@@ -81,48 +90,48 @@ def test_unreadable_rows_are_quarantined_and_the_rest_goes_in(store: Store, tmp_
     too_old = _episode()
     too_old["traj"][0]["content"] = POLICY.replace("2024-05-15", "2023-05-15")
     path = _write(tmp_path / "a.json", [_episode(), no_reward, 7, bad_call, bad_role, no_time, too_old])
-    report = import_traces(store, path, "tau-bench", "default")
+    report = _import(store, artifacts, path)
     assert (report.accepted, report.days) == (1, ("2024-05-15",))
-    told = {row.place: row.reason for row in report.quarantined}
+    told = {row.place: row.reason for row in report.examples}
     assert told["episode 1"] == "no field 'reward'"
     assert told["episode 2"] == "expected an object, got int"
     assert "Expecting property name" in told["episode 3"]
     assert told["episode 4"].startswith("role: Input should be 'system', 'user', 'assistant' or 'tool', got 'robot'")
     assert "give a day" in told["episode 5"]
     assert "2023-05-15T20:00:00+00:00 is on a day that no data is taken of" in told["episode 6"]
-    assert {row.file for row in report.quarantined} == {str(path)}
+    assert {row.file for row in report.examples} == {str(path)}
 
 
-def test_a_day_that_no_data_is_taken_of_is_refused(store: Store, tmp_path: Path) -> None:
+def test_a_day_that_no_data_is_taken_of_is_refused(store: Store, artifacts: Artifacts, tmp_path: Path) -> None:
     path = _write(tmp_path / "a.json", [_episode()])
     for day in (date(2023, 12, 31), clock.now().date() + timedelta(days=1)):
         with pytest.raises(InputError, match="expected days from 2024-01-01 to"):
-            import_traces(store, path, "tau-bench", "default", day)
+            _import(store, artifacts, path, day=day)
     assert TraceLog(store).arrivals("default") == []
 
 
-def test_two_projects_take_the_same_file_in(store: Store, tmp_path: Path) -> None:
+def test_two_projects_take_the_same_file_in(store: Store, artifacts: Artifacts, tmp_path: Path) -> None:
     path = _write(tmp_path / "a.json", [_episode()])
     for project in ("default", "shop"):
-        assert import_traces(store, path, "tau-bench", project).accepted == 1
-        assert import_traces(store, path, "tau-bench", project).duplicates == 1
+        assert _import(store, artifacts, path, project).accepted == 1
+        assert _import(store, artifacts, path, project).duplicates == 1
         assert [arrival.traces for arrival in TraceLog(store).arrivals(project)] == [1]
 
 
-def test_a_file_that_is_something_else(tmp_path: Path) -> None:
+def test_a_file_that_is_something_else(store: Store, artifacts: Artifacts, tmp_path: Path) -> None:
     (tmp_path / "a.json").write_text("{")
     for name, told in (("a.json", "not JSON"), ("b.json", "there is no file")):
         with pytest.raises(InputError, match=told):
-            list(read_tau_bench(tmp_path / name))
+            _import(store, artifacts, tmp_path / name)
     with pytest.raises(InputError, match="expected a list, got dict"):
-        list(read_tau_bench(_write(tmp_path / "c.json", {})))
+        _import(store, artifacts, _write(tmp_path / "c.json", {}))
 
 
 @needs_file
 def test_hundred_real_episodes_become_datasets(store: Store, artifacts: Artifacts) -> None:
-    report = import_traces(store, FILE, "tau-bench", "default")
-    again = import_traces(store, FILE, "tau-bench", "default")
-    assert (report.accepted, report.quarantined, again.accepted, again.duplicates) == (100, (), 0, 100)
+    report = _import(store, artifacts, FILE)
+    again = _import(store, artifacts, FILE)
+    assert (report.accepted, report.quarantined, again.accepted, again.duplicates) == (100, 0, 0, 100)
     (day,) = report.days
     assert write_events_day(store, artifacts, "default", day).rows == 100
     assert clean_day(store, artifacts, "default", day).rows == 100
