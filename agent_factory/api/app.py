@@ -20,8 +20,10 @@ from agent_factory.api import (
     dataset,
     environment,
     evaluation,
+    forget,
     label,
     label_page,
+    lineage,
     order,
     runtime,
     training,
@@ -56,6 +58,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         app.state.context = Context(found, store, artifacts, sessions, found.project)
         app.state.inbox = Inbox(TraceLog(store))
         dataset.resume_orders(app.state.context)
+        forget.resume_forgettings(app.state.context)
         yield
         await sessions.close()
         store.engine.dispose()
@@ -77,6 +80,8 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         label,
         label_page,
         dataset,
+        forget,
+        lineage,
         environment,
         training,
         evaluation,

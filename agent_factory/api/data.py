@@ -30,7 +30,10 @@ _EVENTS_BODY = {
 
 
 @router.post(
-    "/data/events", summary="Take traces in", responses=tell(409, 413, 422, 429, 504, 507), openapi_extra=_EVENTS_BODY
+    "/data/events",
+    summary="Take traces in",
+    responses=tell(409, 410, 413, 422, 429, 504, 507),
+    openapi_extra=_EVENTS_BODY,
 )
 async def take_in(request: Request, context: Ctx, key: Key = None) -> Receipt:
     """Keep traces; the answer comes when they are durable. The same id and content again is a duplicate.

@@ -15,9 +15,11 @@ from pydantic import model_validator
 
 from agent_factory.api.context import Context, Ctx, Key
 from agent_factory.api.error import tell
+from agent_factory.api.forget import marks_of
 from agent_factory.api.order import OrderReply, accept
 from agent_factory.contracts.build import BuildSpec, DataWindow, Order
 from agent_factory.contracts.dataset import BUILD_KINDS, DatasetKind, DatasetManifest, Filters
+from agent_factory.contracts.forgetting import Mark
 from agent_factory.contracts.model import ModelManifest
 from agent_factory.contracts.record import Name
 from agent_factory.contracts.scenario import ScenarioSet
@@ -98,10 +100,17 @@ def list_datasets(context: Ctx) -> list[DatasetManifest]:
     return context.store.find(DatasetManifest, project=context.project)
 
 
+class DatasetView(DatasetManifest):
+    """A manifest, and the marks of forgotten people whose traces the dataset holds."""
+
+    marks: tuple[Mark, ...] = ()
+
+
 @router.get("/datasets/{dataset_id}", summary="A dataset's manifest", responses=tell(404, 422))
-def show_dataset(dataset_id: str, context: Ctx) -> DatasetManifest:
-    """Kind, rows, digest and where the file is."""
-    return context.get(DatasetManifest, dataset_id)
+def show_dataset(dataset_id: str, context: Ctx) -> DatasetView:
+    """Kind, rows, digest, where the files are, and whether it holds traces of forgotten people."""
+    manifest = context.get(DatasetManifest, dataset_id)
+    return DatasetView(**dict(manifest), marks=tuple(marks_of(context, dataset_id)))
 
 
 def resume_orders(context: Context) -> None:

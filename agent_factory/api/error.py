@@ -37,6 +37,7 @@ _TEXTS = {
     401: "No API key, or the wrong one",
     404: "There is no such thing in the project",
     409: "It contradicts what is there; the message says why",
+    410: "It was forgotten at a person's request and is not taken in again",
     413: "The body is too large",
     422: "The body or a parameter is not as expected",
     429: "Too much at once; ask again after Retry-After seconds",

@@ -24,12 +24,14 @@ def promote(build: str, key: Key = None, as_json: JsonFlag = False) -> None:
 
 @models.command("list")
 def list_models(build: str | None = None, as_json: JsonFlag = False) -> None:
-    """The models of the project, or of a build."""
+    """The models of the project, or of a build; ``forgotten``: traces of forgotten people that they learned from."""
+    from agent_factory.api.forget import marks_of
     from agent_factory.contracts.model import ModelManifest
 
     desk = open_desk()
     found = desk.store.find(ModelManifest, project=desk.project, build=build)
-    show(found, as_json, ("id", "stage", "build", "parent", "parameters", "digest"))
+    told = [{**made.to_json(), "forgotten": sum(mark.traces for mark in marks_of(desk, made.id))} for made in found]
+    show(told, as_json, ("id", "stage", "build", "parent", "parameters", "forgotten", "digest"))
 
 
 @agents.command("create")

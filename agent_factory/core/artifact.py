@@ -138,6 +138,19 @@ class Artifacts:
             for rows in pq.ParquetFile(file).iter_batches(batch_size=batch, columns=chosen):
                 yield from rows.to_pylist()
 
+    def read_schema(self, path: str) -> pa.Schema:
+        """The schema of a parquet artifact, or NotFoundError."""
+        with self._reading(path) as file:
+            return pq.read_schema(file)
+
+    def list_folders(self, path: str) -> list[str]:
+        """Names of the folders in a folder, ascending; none where it is not there."""
+        place = self.locate(path)
+        if not self.files.isdir(place):
+            return []
+        found: list[dict[str, Any]] = self.files.ls(place, detail=True)
+        return sorted(str(item["name"]).rstrip("/").rsplit("/", 1)[-1] for item in found if item["type"] == "directory")
+
     def read_traces(self, path: str, batch: int = 500) -> Iterator[Trace]:
         """The traces of a parquet artifact, a batch in memory at a time."""
         for row in self.read_rows(path, ("body",), batch):

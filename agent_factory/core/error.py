@@ -42,6 +42,12 @@ class ConflictError(FactoryError):
     exit_code = 2
 
 
+class ForgottenError(ConflictError):
+    """A trace that a person asked to be forgotten comes again: it is gone for good."""
+
+    status = 410
+
+
 class AccessError(FactoryError):
     """No key, or the wrong one."""
 

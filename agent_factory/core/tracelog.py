@@ -15,6 +15,7 @@ from sqlalchemy.exc import IntegrityError
 
 from agent_factory.contracts.trace import Trace
 from agent_factory.core import clock
+from agent_factory.core.burial import refuse_buried
 from agent_factory.core.error import ConflictError, StorageError
 from agent_factory.core.intake import Claim, Intake, Key, Parcel, Receipt, pack
 from agent_factory.core.store import Store
@@ -42,7 +43,8 @@ class TraceLog:
     def add(self, batch: Sequence[Trace]) -> Receipt:
         """Keep a batch, all of it or nothing; returns after the database has committed.
 
-        Raises ConflictError where an id is known in its project with other content.
+        Raises ConflictError where an id is known in its project with other content, ForgottenError where
+        it was forgotten.
         """
         (outcome,) = self.keep([pack(batch)])
         if isinstance(outcome, ConflictError):
@@ -114,7 +116,7 @@ def _keep(store: Store, connection: Connection, parcels: Sequence[Parcel]) -> li
         if claim and claim.id in intakes:
             outcomes.append(intakes[claim.id].answer(claim))
             continue
-        conflict = _find_conflict(parcel, known)
+        conflict = refuse_buried(connection, parcel.rows) or _find_conflict(parcel, known)
         if conflict:
             outcomes.append(conflict)
             continue

@@ -22,6 +22,7 @@ from agent_factory.core.session import find_superseded
 from agent_factory.core.store import Store
 from agent_factory.core.tracelog import TraceLog
 from agent_factory.data.cleaning.repeat import find_repeats
+from agent_factory.data.forgotten import Forgotten
 from agent_factory.data.label import read_labels
 from agent_factory.data.rollout import read_rollouts_of
 
@@ -70,6 +71,7 @@ class Selection:
         self.query = query
         self.counts: Counter[str] = Counter()
         self._copies: frozenset[str] = frozenset()
+        self._forgotten = Forgotten(store, query.project)
 
     def __iter__(self) -> Iterator[Labelled]:
         days = [day for day in sorted(set(self.query.days)) if self._is_there(day)]
@@ -118,6 +120,8 @@ class Selection:
         for labelled in told:
             self.counts["traces"] += 1
             reason = _reason_against(labelled, self.query, clusters)
+            if self._forgotten.holds(labelled.trace):
+                reason = "forgotten"
             if reason is None and labelled.trace.id in superseded:
                 reason = "superseded"
             if reason is None and labelled.trace.id in flagged:

@@ -134,7 +134,13 @@ def test_every_path_that_names_a_record_is_asked(client: TestClient) -> None:
     paths = [path for path in client.get("/openapi.json").json()["paths"] if "{" in path]
     known = {"{dataset_id}": "D1", "{run_id}": "order-1", "{job}": "b1", "{agent_id}": "desk", "{order_id}": "order-1"}
     for path in paths:
-        for name, value in {**known, "{session_id}": "session-1", "{report_id}": "b1"}.items():
+        for name, value in {
+            **known,
+            "{kind}": "dataset",
+            "{name}": "D1",
+            "{session_id}": "session-1",
+            "{report_id}": "b1",
+        }.items():
             path = path.replace(name, value)
         assert path in asked
 

@@ -1,0 +1,43 @@
+"""``factory data forget``: a person's traces are removed, and what holds them is listed and marked."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from agent_factory.cli.desk import open_desk
+from agent_factory.cli.output import JsonFlag, say, show
+
+app = typer.Typer()
+
+
+@app.command("forget")
+def forget_person(
+    subject: Annotated[
+        list[str] | None,
+        typer.Option(help="An e-mail, phone number or id, or as 'PERSON:Mia Li'. May be repeated: any of them counts."),
+    ] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Find and list; change nothing.")] = False,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on with what a killed process left undone.")] = False,
+    as_json: JsonFlag = False,
+) -> None:
+    """Forget a person: remove their traces, sessions and labels; list and mark what was made of them.
+
+    Run again, it finds nothing more. What is kept are keyed hashes, so that the same traces are refused.
+    """
+    from agent_factory.core.error import InputError
+    from agent_factory.data.forget import forget, resume_forgettings
+
+    desk = open_desk()
+    if resume:
+        if subject or dry_run:
+            raise InputError("--resume takes neither --subject nor --dry-run: it goes on with what was recorded")
+        show(resume_forgettings(desk.store, desk.artifacts), as_json, ("id", "traces", "days", "datasets", "models"))
+        return
+    if not subject:
+        raise InputError("nobody was named: give --subject, as in --subject mia@shop.example")
+    report = forget(desk.store, desk.artifacts, desk.project, subject, dry_run=dry_run)
+    show(report, as_json)
+    if report.wiped is False:
+        say("a reader of the database kept its log from being begun anew: run the command again when it is quiet")

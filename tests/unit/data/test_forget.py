@@ -1,0 +1,243 @@
+"""One person is followed from what came in to a model, forgotten, and does not come back."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from agent_factory.contracts import Feedback, ModelManifest, Session, SessionMemory, Trace
+from agent_factory.contracts.decision import Refresh
+from agent_factory.contracts.forgetting import Forgetting, Mark, Tombstone
+from agent_factory.contracts.session import Heard
+from agent_factory.core.artifact import Artifacts
+from agent_factory.core.error import ForgottenError, InputError
+from agent_factory.core.store import Store
+from agent_factory.core.tracelog import TraceLog
+from agent_factory.data import forget as room
+from agent_factory.data.dataset import DatasetQuery, build_dataset
+from agent_factory.data.forget import forget, resume_forgettings
+from agent_factory.data.ingest import take_events
+from agent_factory.data.lineage import Family, find_lineage
+
+Make = Callable[..., Trace]
+DAY = "2026-11-20"
+QUERY = DatasetQuery(days=(DAY,), recipe="desk")
+MIA, YARA = "mia.li@mail.example", "yara@mail.example"
+
+
+def put_model(store: Store, name: str, stage: Any, parent: str | None, *sources: str, **fields: Any) -> None:
+    told = {"stage": stage, "recipe": "desk", "build": "B1", "parent": parent, "path": "p", "digest": "d"}
+    made = {"id": name, "created_at": "2026-11-20T12:00:00Z", **told, "parameters": 1, "dataset_ids": sources}
+    store.put(ModelManifest.model_validate({**made, **fields}))
+
+
+@pytest.fixture
+def factory(store: Store, artifacts: Artifacts, trace: Make, take_day: Callable[..., None]) -> list[Trace]:
+    """Two of Mia's traces (one of a session) and one of Yara's, two datasets, and four models."""
+    told = [
+        trace("mia-1", f"I am Mia Li, {MIA}, where is my order?", scenario_id="s1"),
+        trace("mia-2", f"Mail {MIA} please", "No.", session_id="session-1", scenario_id="s2", success=False),
+        trace("yara-1", f"My address is {YARA}", "Thanks.", scenario_id="s2"),
+    ]
+    take_day(*told)
+    sft = build_dataset(store, artifacts, "sft", QUERY, build="B1")
+    pairs = build_dataset(store, artifacts, "preference", QUERY, build="B1")
+    day = f"projects/default/days/{DAY}/clean_events.parquet"
+    put_model(store, "M0", "base", None, day)
+    put_model(store, "M1", "sft", "M0", sft.id)
+    put_model(store, "M2", "reward", "M1", pairs.id)
+    put_model(store, "M3", "policy", "M1", sft.id)
+    put_model(store, "M9", "sft", None, "D99")
+    put_model(store, "M8", "base", None, day, recipe="other", build="B2")
+    return told
+
+
+def left_over(home: Path, *texts: str) -> list[str]:
+    """Files of the home in whose bytes one of the texts stands."""
+    files = [path for path in home.rglob("*") if path.is_file() and "recipes" not in path.parts]
+    assert files
+    return [str(path) for path in files if any(text.encode() in path.read_bytes() for text in texts)]
+
+
+def test_a_person_is_followed_to_the_models_and_forgotten(
+    factory: list[Trace], store: Store, artifacts: Artifacts, home: Path
+) -> None:
+    session = Session(
+        id="session-1", created_at="2026-11-20T09:00:00Z", agent="desk", deployment="d", state="open", user=MIA
+    )
+    memory = SessionMemory(
+        id="session-1-memory",
+        created_at="2026-11-20T09:00:00Z",
+        session="session-1",
+        heard=(Heard(method="text", text=f"I am {MIA}"),),
+    )
+    label = {"labeler": "ada", "kind": "person", "score": 1.0, "created_at": "2026-11-20T09:00:00Z"}
+    store.put(session)
+    store.put(memory)
+    store.put(Feedback(id="l1", trace_id="mia-1", comment="Mia was kind", **label))
+    store.put(Feedback(id="l2", trace_id="yara-1", comment="good", **label))
+    assert left_over(home, MIA)
+    report = forget(store, artifacts, "default", [MIA])
+    assert report.traces == ("mia-1", "mia-2")
+    assert report.sessions == ("session-1",)
+    assert (report.days, report.datasets) == ((DAY,), ("D1", "D2"))
+    assert report.models == ("M0", "M1", "M2", "M3"), "M8 is of another recipe, M9 of another dataset"
+    assert {name.split(":")[0]: count for name, count in report.matched.items()} == {"EMAIL": 2, "session": 1}
+    assert report.wiped
+
+    assert left_over(home, MIA, "mia.li", "Mia was kind") == []
+    assert TraceLog(store).get("yara-1", "default") is not None
+    assert [row.trace_id for row in store.find(Feedback)] == ["yara-1"]
+    assert store.find(Session) == store.find(SessionMemory) == []
+    for name in ("events", "clean_events", "decisions", "labels", "clusters", "signatures"):
+        path = f"projects/default/days/{DAY}/{name}.parquet"
+        if artifacts.exists(path):
+            rows = artifacts.read_table(path).to_pylist()
+            assert {row.get("id", row.get("trace_id")) for row in rows} <= {"yara-1"}, name
+    assert [refresh.day for refresh in store.find(Refresh)] == [DAY]
+
+    marks = {mark.target: mark.traces for mark in store.find(Mark)}
+    assert marks == {"D1": 1, "D2": 1, "M0": 2, "M1": 2, "M2": 2, "M3": 2}
+    after = build_dataset(store, artifacts, "sft", QUERY, build="B1")
+    assert (after.id, after.trace_count) == ("D3", 1)
+    lineage = find_lineage(Family(store, artifacts, "default"), "model", "M3")
+    assert {node.id: node.forgotten for node in lineage.made_from if node.kind == "dataset"} == {"D1": 1, "D2": 1}
+    assert lineage.of.forgotten == 2
+
+
+def test_what_was_forgotten_is_refused_and_its_content_not_kept(
+    factory: list[Trace], store: Store, artifacts: Artifacts, home: Path, trace: Make
+) -> None:
+    forget(store, artifacts, "default", [MIA])
+    with pytest.raises(ForgottenError, match="'mia-1' was forgotten at a person's request, as were 1 more,"):
+        take_events(store, [one.to_json() for one in factory])
+    changed = trace("mia-1", "something else")
+    with pytest.raises(ForgottenError, match="'mia-1' was forgotten at a person's request and"):
+        take_events(store, changed.to_json())
+    later_turn = trace("mia-3", "And then?", session_id="session-1")
+    with pytest.raises(ForgottenError, match="mia-3"):
+        take_events(store, later_turn.to_json())
+    take_events(store, trace("mia-1", "their own", project="shop").to_json(), "shop")
+    assert left_over(home, MIA) == []
+    assert store.find(Tombstone)
+    assert all("mia" not in tomb.id for tomb in store.find(Tombstone))
+
+
+def test_a_persons_earlier_trace_under_another_id_is_in_no_dataset(
+    factory: list[Trace],
+    store: Store,
+    artifacts: Artifacts,
+    trace: Make,
+    take_day: Callable[..., None],
+) -> None:
+    forget(store, artifacts, "default", [MIA])
+    take_day(trace("copy", f"I am {MIA}, it is me", "Hello."))
+    manifest = build_dataset(store, artifacts, "sft", QUERY, build="B1")
+    assert manifest.counts["left out: forgotten"] == 1
+    (record,) = store.find(Forgetting)
+    store.put(record.model_copy(update={"asked_at": datetime(2026, 11, 19, tzinfo=UTC)}), replace=True)
+    assert build_dataset(store, artifacts, "sft", QUERY, build="B1").counts.get("left out: forgotten") is None
+    assert forget(store, artifacts, "default", [MIA]).traces == ("copy",)
+    assert forget(store, artifacts, "default", [MIA]).traces == ()
+
+
+def test_a_dry_run_tells_the_same_and_changes_nothing(
+    factory: list[Trace], store: Store, artifacts: Artifacts, home: Path
+) -> None:
+    files = {path: path.read_bytes() for path in (home / "artifacts").rglob("*.parquet")}
+    dry = forget(store, artifacts, "default", [MIA], dry_run=True)
+    assert dry.wiped is None
+    assert {path: path.read_bytes() for path in (home / "artifacts").rglob("*.parquet")} == files
+    assert store.find(Forgetting) == store.find(Mark) == []
+    assert TraceLog(store).get("mia-1", "default") is not None
+    wet = forget(store, artifacts, "default", [MIA])
+    assert wet.model_dump(exclude={"dry_run", "wiped"}) == dry.model_dump(exclude={"dry_run", "wiped"})
+
+
+def test_forgetting_again_finds_nothing_more_and_keeps_the_marks(
+    factory: list[Trace], store: Store, artifacts: Artifacts
+) -> None:
+    forget(store, artifacts, "default", [MIA])
+    marks = {mark.id: mark.traces for mark in store.find(Mark)}
+    again = forget(store, artifacts, "default", [MIA])
+    assert (again.traces, again.datasets, again.models) == ((), ("D1", "D2"), ("M0", "M1", "M2", "M3"))
+    assert {mark.id: mark.traces for mark in store.find(Mark)} == marks
+    (record,) = store.find(Forgetting)
+    assert (record.state, record.traces, record.pending_traces) == ("done", 2, ())
+
+
+@pytest.mark.parametrize("step", ["_bury", "_mark", "erase_traces", "erase_records", "_rewrite_day", "settle_erasure"])
+def test_killed_at_any_step_it_goes_on_from_its_record(
+    factory: list[Trace], store: Store, artifacts: Artifacts, home: Path, step: str
+) -> None:
+    code = f"""
+import os, signal
+from agent_factory.core.artifact import Artifacts
+from agent_factory.core.store import open_store
+from agent_factory.data import forget as room
+setattr(room, {step!r}, lambda *_: os.kill(os.getpid(), signal.SIGKILL))
+room.forget(open_store(), Artifacts({str(home / "artifacts")!r}), "default", [{MIA!r}])
+"""
+    ended = subprocess.run([sys.executable, "-c", code], env=dict(os.environ), capture_output=True, check=False)
+    assert ended.returncode == -signal.SIGKILL, ended.stderr.decode()
+    (record,) = store.find(Forgetting)
+    assert record.state == ("done" if step == "settle_erasure" else "working")
+    assert MIA not in record.model_dump_json()
+    resume_forgettings(store, artifacts)
+    if step == "settle_erasure":  # all is done but the log: any later writer begins it anew
+        room.settle_erasure(store)
+    assert left_over(home, MIA) == []
+    (record,) = store.find(Forgetting)
+    assert (record.state, record.pending_traces) == ("done", ())
+    assert {mark.target for mark in store.find(Mark)} == {"D1", "D2", "M0", "M1", "M2", "M3"}
+
+
+def test_by_name_by_phone_and_by_id_also_where_the_day_was_not_cleaned(
+    store: Store, artifacts: Artifacts, trace: Make, home: Path
+) -> None:
+    take_events(
+        store,
+        [
+            trace("name", "This is Mia\n Brandt speaking").to_json(),
+            trace("phone", result='{"phone": "+1 (415) 555-0132"}').to_json(),
+            trace("id", metadata={"user_id": "mia_brandt_77"}).to_json(),
+            trace("fields", result='{"first_name": "Mia", "last_name": "Brandt"}').to_json(),
+            trace("other", "Miami Brandtweg, 415 555 01321, mia_brandt_778").to_json(),
+        ],
+    )
+    for subject, names in (
+        ("PERSON:Mia Brandt", ("fields", "name")),
+        ("415-555-0132", ("phone",)),
+        ("mia_brandt_77", ("id",)),
+    ):
+        assert forget(store, artifacts, "default", [subject], dry_run=True).traces == names, subject
+    assert len(forget(store, artifacts, "default", ["Mia Brandt", "415-555-0132", "mia_brandt_77"]).traces) == 4
+    assert TraceLog(store).get("other", "default") is not None
+
+
+@pytest.mark.parametrize("nobody", ["Mia", "PERSON:Mia", "BIRTHDATE:1990-01-01", "x", ""])
+def test_what_names_nobody_is_refused_and_not_repeated(store: Store, artifacts: Artifacts, nobody: str) -> None:
+    if nobody == "Mia":
+        assert forget(store, artifacts, "default", [nobody], dry_run=True).traces == ()  # an id like any other
+        return
+    with pytest.raises(InputError) as told:
+        forget(store, artifacts, "default", [nobody])
+    assert "1990" not in str(told.value)
+
+
+def test_of_another_project_nothing_is_touched(
+    factory: list[Trace], store: Store, artifacts: Artifacts, trace: Make, take_day: Callable[..., None]
+) -> None:
+    take_day(trace("mia-1", f"I am {MIA}", project="shop"), project="shop")
+    assert forget(store, artifacts, "shop", [MIA]).traces == ("mia-1",)
+    assert TraceLog(store).get("mia-1", "default") is not None
+    assert artifacts.read_table(f"projects/default/days/{DAY}/events.parquet").num_rows == 3
+    assert {mark.project for mark in store.find(Mark)} <= {"shop"}
