@@ -25,6 +25,7 @@ from agent_factory.api import (
     label_page,
     lineage,
     order,
+    otlp,
     runtime,
     training,
 )
@@ -76,6 +77,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     for room in (
         compute,
         data,
+        otlp,
         cleaning,
         label,
         label_page,

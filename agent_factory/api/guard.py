@@ -21,7 +21,7 @@ from agent_factory.core.error import AccessError, FactoryError, TooLargeError
 from agent_factory.core.settings import Settings
 
 _OPEN = frozenset({"/health", "/health/ready"})
-_EVENTS = "/data/events"
+_EVENTS = frozenset({"/data/events", "/v1/traces"})
 MAX_BODY_BYTES = 2 * 2**20
 MAX_EVENTS_BYTES = 512 * 2**20
 
@@ -54,7 +54,7 @@ class Guard:
         if self._must_sign_in(scope["path"], headers):
             await RedirectResponse(f"{LOGIN}?to={scope['path']}", status_code=303)(scope, receive, send)
             return
-        limit = MAX_EVENTS_BYTES if scope["path"] == _EVENTS else MAX_BODY_BYTES
+        limit = MAX_EVENTS_BYTES if scope["path"] in _EVENTS else MAX_BODY_BYTES
         try:
             self._check_access(scope, headers)
             _check_length(headers.get("content-length"), limit)

@@ -12,6 +12,7 @@ ENDPOINTS = [
     "GET /compute/pools",
     "GET /compute/usage",
     "POST /data/events",
+    "POST /v1/traces",
     "POST /data/label",
     "GET /data/decisions",
     "POST /data/decisions/{trace_id}",
