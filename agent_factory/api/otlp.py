@@ -88,7 +88,7 @@ class _Rejected:
     "/v1/traces",
     summary="Take OpenTelemetry GenAI spans in",
     response_model=ExportReply,
-    responses={**_FAULTS, **tell(413, 429, 504)},
+    responses={**_FAULTS, **tell(413, 422, 429, 504)},
     openapi_extra=_BODY,
 )
 async def take_spans(request: Request, context: Ctx) -> Response:
