@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from agent_factory.cli import cleaning, dataset, forget, importing, lineage
+from agent_factory.cli import cleaning, dataset, export, forget, importing, lineage
 from agent_factory.cli.build import Key
 from agent_factory.cli.desk import open_desk
 from agent_factory.cli.output import JsonFlag, show
@@ -15,6 +15,7 @@ app = typer.Typer(help="Data: import, prepare, label; build and show datasets.",
 app.add_typer(importing.app)
 app.add_typer(dataset.app)
 app.add_typer(lineage.app)
+app.add_typer(export.app)
 app.add_typer(forget.app)
 app.add_typer(cleaning.app)
 

@@ -53,7 +53,7 @@ def _read(artifacts: Artifacts, project: str, source: Contained) -> Iterator[tup
                     yield role, trace
         return
     roles = _roles_of(artifacts, source.manifest)
-    for path in _paths_of(artifacts, project, source.manifest):
+    for path in paths_of(artifacts, project, source.manifest):
         for trace in artifacts.read_traces(path):
             if role := roles.pop(trace.id, None):
                 yield role, trace
@@ -73,7 +73,7 @@ def _roles_of(artifacts: Artifacts, manifest: DatasetManifest) -> dict[str, str]
     return roles
 
 
-def _paths_of(artifacts: Artifacts, project: str, manifest: DatasetManifest) -> list[str]:
+def paths_of(artifacts: Artifacts, project: str, manifest: DatasetManifest) -> list[str]:
     """Where the traces of a dataset are: the days and rollouts that its query names."""
     days, builds = manifest.query.get("days"), manifest.query.get("rollouts_of")
     paths = [day_path(project, str(day), "clean_events") for day in days or ()] if isinstance(days, list) else []
