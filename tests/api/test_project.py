@@ -140,6 +140,7 @@ def test_every_path_that_names_a_record_is_asked(client: TestClient) -> None:
             "{name}": "D1",
             "{session_id}": "session-1",
             "{report_id}": "b1",
+            "{trace_id}": "t1",
         }.items():
             path = path.replace(name, value)
         assert path in asked
