@@ -120,7 +120,7 @@ class Conversation:
         self._messages.append(result.message)
         self._acted = len(self._messages)
         self._tokens.keep(result, self._acted)
-        broken = _find_broken(result)
+        broken = _find_broken(result, self._sampling.max_tokens)
         step = Step(
             index=len(self.steps),
             observation=observation,
@@ -209,9 +209,16 @@ class Conversation:
         )
 
 
-def _find_broken(result: ChatResult) -> str | None:
+def _find_broken(result: ChatResult, max_tokens: int) -> str | None:
+    """What is wrong with the action as such; one that ended before its limit was cut off by the end of the context."""
+    written = result.usage.completion_tokens
+    if result.finish_reason == "length" and written < max_tokens:
+        return (
+            f"context: the conversation fills the model's context, the action was cut off after {written} of "
+            f"{max_tokens} tokens. Begin a new conversation, or take a model with a longer context."
+        )
     if result.finish_reason == "length":
-        return f"length: the action was cut off after {result.usage.completion_tokens} tokens"
+        return f"length: the action was cut off after {written} tokens"
     if result.finish_reason == "malformed":
         return "malformed: the action announces a tool call and is none"
     return None

@@ -166,7 +166,11 @@ async def test_a_step_that_could_not_be_kept_stops_the_turn(toolbox):
     ("moves", "fault", "told"),
     [
         ([call("a@b.c")] * 3, "agent", "step limit: no answer after 3 steps"),
-        ([answer("I wi", "length")], "agent", "length"),
+        (
+            [answer("I wi", "length")],
+            "agent",
+            "context: the conversation fills the model's context",
+        ),
         ([answer("<tool_call>{", "malformed")], "agent", "malformed"),
         ([call("a@b.c"), ContextError("900 tokens")], "agent", "context: 900 tokens"),
         ([ModelError("the engine is gone")], "engine", "engine: ModelError: the engine is gone"),
@@ -178,6 +182,13 @@ async def test_an_end_names_its_cause_and_whose_fault_it_is(toolbox, moves, faul
 
     assert (turn.answer, turn.fault) == (None, fault)
     assert told in turn.failure
+
+
+async def test_an_action_that_reached_its_own_limit_says_so(toolbox):
+    turn = await converse(Script(answer("I", "length")), toolbox, sampling=Sampling(max_tokens=2)).turn("who?")
+
+    assert (turn.fault, turn.failure) == ("agent", "length: the action was cut off after 2 tokens")
+    assert turn.steps[0].error == turn.failure
 
 
 async def test_a_model_that_hangs_is_left_at_the_deadline(toolbox):
