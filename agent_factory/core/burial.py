@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Set
 from typing import Any, Literal
 
 from sqlalchemy import Connection, select
@@ -30,36 +30,38 @@ def name_tombstone(project: str, what: Literal["trace", "session"], name: str) -
     return f"tomb-{hmac.new(read_key(get_settings().home), told, hashlib.sha256).hexdigest()[:40]}"
 
 
-def refuse_buried(connection: Connection, rows: Mapping[Key, Mapping[str, Any]]) -> ForgottenError | None:
-    """Why none of these rows of ``traces`` is taken in; None where neither a trace nor its session was forgotten."""
-    buried = _find_buried(connection, rows)
-    if not buried:
+def refuse_buried(buried: Set[Key], keys: Set[Key]) -> ForgottenError | None:
+    """Why none of the traces of these keys is taken in; None where none of them is among the ``buried``."""
+    found = buried & keys
+    if not found:
         return None
-    more = f", as were {len(buried) - 1} more," if len(buried) > 1 else ""
+    more = f", as were {len(found) - 1} more," if len(found) > 1 else ""
+    first = min(name for _, name in found)
     return ForgottenError(
-        f"trace {min(buried)!r} was forgotten at a person's request{more} and is not taken in again: "
+        f"trace {first!r} was forgotten at a person's request{more} and is not taken in again: "
         "leave it out and send the rest"
     )
 
 
 def list_buried(store: Store, project: str, traces: Iterable[Trace]) -> set[str]:
     """Ids of those of a project's traces that were forgotten, as themselves or with their session."""
-    rows = {(project, trace.id): {"session_id": trace.session_id} for trace in traces}
+    rows = [((project, trace.id), {"session_id": trace.session_id}) for trace in traces]
     with store.begin(read_only=True) as connection:
-        return _find_buried(connection, rows)
+        return {name for _, name in find_buried(connection, rows)}
 
 
-def _find_buried(connection: Connection, rows: Mapping[Key, Mapping[str, Any]]) -> set[str]:
-    found: set[str] = set()
-    for project in {project for project, _ in rows}:
+def find_buried(connection: Connection, rows: Collection[tuple[Key, Mapping[str, Any]]]) -> set[Key]:
+    """Which of these rows of ``traces`` were forgotten, as themselves or with their session."""
+    found: set[Key] = set()
+    for project in {key[0] for key, _ in rows}:
         if not _has_tombstones(connection, project):  # as it is nearly always
             continue
-        names: dict[str, set[str]] = {}
-        for (owner, trace_id), row in rows.items():
-            if owner == project:
-                names.setdefault(name_tombstone(project, "trace", trace_id), set()).add(trace_id)
+        names: dict[str, set[Key]] = {}
+        for key, row in rows:
+            if key[0] == project:
+                names.setdefault(name_tombstone(project, "trace", key[1]), set()).add(key)
                 if row["session_id"] is not None:
-                    names.setdefault(name_tombstone(project, "session", row["session_id"]), set()).add(trace_id)
+                    names.setdefault(name_tombstone(project, "session", row["session_id"]), set()).add(key)
         found.update(*(names[tomb] for tomb in _find_tombstones(connection, list(names))))
     return found
 

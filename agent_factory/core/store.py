@@ -55,7 +55,7 @@ class Store:
 
     def put_in(self, connection: Connection, record: Record, *, replace: bool = False) -> bool:
         """``put`` as part of a transaction that the caller has begun, with what else must stand or fall with it."""
-        row = _to_row(record)
+        row = to_row(record)
         where = (table.records.c.kind == row["kind"], table.records.c.id == row["id"])
         found = connection.execute(select(table.records.c.digest).where(*where)).scalar()
         if found == row["digest"]:
@@ -138,7 +138,8 @@ def _telling(engine: Engine) -> Generator[None]:
         ) from error
 
 
-def _to_row(record: Record) -> dict[str, Any]:
+def to_row(record: Record) -> dict[str, Any]:
+    """The record as a row of the table ``records``."""
     body = record.to_json()
     return {
         "kind": type(record).__name__,

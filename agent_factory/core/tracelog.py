@@ -15,10 +15,10 @@ from sqlalchemy.exc import IntegrityError
 
 from agent_factory.contracts.trace import Trace
 from agent_factory.core import clock
-from agent_factory.core.burial import refuse_buried
+from agent_factory.core.burial import find_buried, refuse_buried
 from agent_factory.core.error import ConflictError, StorageError
 from agent_factory.core.intake import Claim, Intake, Key, Parcel, Receipt, pack
-from agent_factory.core.store import Store
+from agent_factory.core.store import Store, to_row
 from agent_factory.core.table import records, traces
 
 _CHUNK = 400
@@ -59,7 +59,7 @@ class TraceLog:
         for _ in range(_ATTEMPTS):
             try:
                 with self.store.begin() as connection:
-                    return _keep(self.store, connection, parcels)
+                    return _keep(connection, parcels)
             except IntegrityError:  # another writer was first with one of the ids: look again
                 continue
         raise StorageError(f"traces were not kept: other writers were first {_ATTEMPTS} times; send them again")
@@ -105,18 +105,20 @@ class TraceLog:
             return [Arrival(*row) for row in connection.execute(query)]
 
 
-def _keep(store: Store, connection: Connection, parcels: Sequence[Parcel]) -> list[Receipt | ConflictError]:
+def _keep(connection: Connection, parcels: Sequence[Parcel]) -> list[Receipt | ConflictError]:
     _take_turn(connection)
-    known = _find_digests(connection, [key for parcel in parcels for key in parcel.rows])
+    rows = [item for parcel in parcels for item in parcel.rows.items()]
+    known, buried = _find_digests(connection, [key for key, _ in rows]), find_buried(connection, rows)
     intakes = _find_intakes(connection, [parcel.claim for parcel in parcels if parcel.claim])
     outcomes: list[Receipt | ConflictError] = []
     fresh: list[dict[str, Any]] = []
+    kept: list[dict[str, Any]] = []
     for parcel in parcels:
         claim = parcel.claim
         if claim and claim.id in intakes:
             outcomes.append(intakes[claim.id].answer(claim))
             continue
-        conflict = refuse_buried(connection, parcel.rows) or _find_conflict(parcel, known)
+        conflict = refuse_buried(buried, parcel.rows.keys()) or _find_conflict(parcel, known)
         if conflict:
             outcomes.append(conflict)
             continue
@@ -129,9 +131,11 @@ def _keep(store: Store, connection: Connection, parcels: Sequence[Parcel]) -> li
             intakes[claim.id] = Intake(
                 id=claim.id, project=claim.project, created_at=clock.now(), claim=claim, receipt=receipt
             )
-            store.put_in(connection, intakes[claim.id])
+            kept.append(to_row(intakes[claim.id]))
     if fresh:
         connection.execute(traces.insert(), fresh)
+    if kept:
+        connection.execute(records.insert(), kept)
     return outcomes
 
 

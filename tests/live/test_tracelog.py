@@ -38,7 +38,7 @@ def test_who_has_read_up_to_a_number_has_missed_none(store: Store) -> None:
     log = TraceLog(store)
     with ThreadPoolExecutor(1) as pool:
         with store.begin() as slow:
-            _keep(store, slow, [pack([make_trace("first")])])
+            _keep(slow, [pack([make_trace("first")])])
             quick = pool.submit(log.add, [make_trace("second")])
             with pytest.raises(TimeoutError):  # its greater number must not be seen before the first one's
                 quick.result(0.5)
