@@ -84,9 +84,13 @@ class DemoSection(Part):
 
 
 class PrivacySection(Part):
-    """``[privacy]``: a regular expression of reference numbers (of orders, say) that lead to a person."""
+    """``[privacy]``: a regular expression of reference numbers (of orders, say) that lead to a person.
+
+    ``recognizers`` are plugged in beside the rules: each ``module:Class`` or a table with ``class`` and its arguments.
+    """
 
     references: str | None = None
+    recognizers: tuple[str | dict[str, Any], ...] = ()
 
     @field_validator("references")
     @classmethod

@@ -18,6 +18,8 @@ from agent_factory.core.day import day_path
 from agent_factory.data.clean import redactor_of_recipe
 from agent_factory.data.leak import find_leaks
 from agent_factory.data.row import Row
+from agent_factory.privacy.canary.measure import measure_once
+from agent_factory.privacy.redactor import Redactor
 
 _EXAMPLES = 5
 
@@ -63,8 +65,12 @@ def _tell_schema(what: str, rows: int, failures: list[dict[str, Any]], page: str
 
 
 def check_no_pii(artifacts: Artifacts, project: str, day: str) -> CheckOutcome:
-    """No personal data is left in the clean events of a project's day; what is found is counted, never shown."""
+    """No personal data is left in the clean events of a project's day, and their redactors find planted data.
+
+    What is found is counted, never shown. Each recipe's redactor is measured on the canary set.
+    """
     redactor_of = lru_cache(redactor_of_recipe)
+    used: dict[str, Redactor] = {}
     counts: Counter[str] = Counter()
     examples: list[str] = []
     checked = 0
@@ -72,14 +78,22 @@ def check_no_pii(artifacts: Artifacts, project: str, day: str) -> CheckOutcome:
         checked += 1
         redactor = redactor_of(trace.recipe) or redactor_of(None)
         left = redactor.leftovers(trace) if redactor else Counter[str]()
+        if redactor:
+            used[trace.recipe or "no recipe"] = redactor
         counts.update(left)
         if left and len(examples) < _EXAMPLES:
             examples.append(trace.id)
-    metadata = {"traces": checked, "found": dict(counts), "examples": examples}
+    canaries = {name: measure_once(redactor) for name, redactor in sorted(used.items())}
+    told_canaries = {name: measured.told() for name, measured in canaries.items()}
+    metadata = {"traces": checked, "found": dict(counts), "examples": examples, "canaries": told_canaries}
     if counts:
         told = ", ".join(f"{number} {label}" for label, number in sorted(counts.items()))
         description = f"clean events of {day} hold personal data: {told}, such as in trace {examples[0]!r}"
         return CheckOutcome(passed=False, description=description, metadata=metadata)
+    for name, measured in canaries.items():
+        if not measured.passed:
+            description = f"the redactor of {name} {measured} (by entity: metadata 'canaries')"
+            return CheckOutcome(passed=False, description=description, metadata=metadata)
     return CheckOutcome(passed=True, description=f"{checked} traces hold no personal data", metadata=metadata)
 
 

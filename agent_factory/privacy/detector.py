@@ -1,115 +1,92 @@
-"""Where personal data stands in a piece of prose: Presidio's analyzer behind a cheap first look.
+"""Where personal data stands in a piece of prose: rules of our own, and Presidio behind them.
 
-Presidio runs without a language model: names are those that are known (``names``) or introduced
-("my name is …"); places and organisations are not looked for. A trigger for each entity says
-whether a text can hold it at all, so that most texts cost one pass of a small expression.
+Model: each family of rules says by a cheap look whether a text can hold it at all, so that most texts cost
+a few small searches; Presidio is asked only for what has no rule here (``stock``) and for the recognizers that
+a recipe plugs in. Without one of those, names are those that are known (``names``) or told ("my name is …");
+places and organisations are not looked for.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from functools import lru_cache
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from agent_factory.privacy.label import PLACEHOLDER, Label
+from agent_factory.privacy.plug import Plug
+from agent_factory.privacy.rule import address, birth, contact, number, phone, secret
+from agent_factory.privacy.rule.chinese_name import find_chinese_names
+from agent_factory.privacy.rule.given_name import find_given_names
+from agent_factory.privacy.rule.known_name import NameList
+from agent_factory.privacy.rule.line import find_lines
+from agent_factory.privacy.rule.name import find_names, find_names_above
+from agent_factory.privacy.rule.rule import SURE, Family, Finding, Look, apply_rules
 
 if TYPE_CHECKING:
-    from agent_factory.privacy.presidio import AnalyzerEngine
+    from agent_factory.privacy.stock import Stock
 
-SCORE_THRESHOLD = 0.35
+FAMILIES = (*contact.FAMILIES, *phone.FAMILIES, *number.FAMILIES, *birth.FAMILIES, *address.FAMILIES, *secret.FAMILIES)
 _REFERENCE_SCORE = 0.5
-ENTITY_LABELS: dict[str, Label] = {
-    "PERSON": "PERSON",
-    "EMAIL_ADDRESS": "EMAIL",
-    "PHONE_NUMBER": "PHONE",
-    "STREET_ADDRESS": "ADDRESS",
-    "CREDIT_CARD": "CARD",
-    "IBAN_CODE": "IBAN",
-    "IP_ADDRESS": "IP",
-    "US_SSN": "SSN",
-    "BIRTH_DATE": "BIRTHDATE",
-    "USER_NAME": "USER",
-}
-_TRIGGERS = {
-    "EMAIL_ADDRESS": re.compile(r"@"),
-    "PHONE_NUMBER": re.compile(r"\d(?:[ ()./-]*\d){6}"),
-    "STREET_ADDRESS": re.compile(
-        r"\b(?:street|st|avenue|ave|road|rd|boulevard|blvd|lane|ln|drive|dr|court|ct|square|sq|place|pl|terrace|way|"
-        r"parkway|pkwy|circle|cir|highway|hwy|crescent|close|row|walk|alley|grove|gardens?|quay|mews)\b|"
-        r"(?:stra(?:ß|ss)e|str\.|weg|gasse|platz|allee)\s|[A-Z]{2}\s+\d{5}|\b(?:zip|postal|post)",
-        re.IGNORECASE,
-    ),
-    "CREDIT_CARD": re.compile(r"\d(?:[ -]?\d){10}|(?:end|last)(?s:.){0,40}\d{4}", re.IGNORECASE),
-    "IBAN_CODE": re.compile(r"\b[A-Z]{2}\d{2} ?[A-Z0-9]{3}", re.IGNORECASE),
-    "IP_ADDRESS": re.compile(r"(?:\d+\.){3}\d|[0-9A-F]*::[0-9A-F]*|(?:[0-9A-F]+:){5}", re.IGNORECASE),
-    "US_SSN": re.compile(r"\d{3}[ .-]?\d{2}[ .-]?\d{4}|\d{5}-\d{4}"),
-    "BIRTH_DATE": re.compile(r"\b(?:born|birth|dob)", re.IGNORECASE),
-    "USER_NAME": re.compile(r"user|login", re.IGNORECASE),
-}
-_DIGIT = re.compile(r"\d")
-_NEED_DIGIT = frozenset(_TRIGGERS) - {"EMAIL_ADDRESS", "USER_NAME"}
-_INTRODUCTION = re.compile(r"\b(?:name|I am|I['’]m|this is|Mr|Mrs|Ms|Miss|Dr|Prof)\b", re.IGNORECASE)
-_WORD = re.compile(r"[^\W\d_]+")
+STOCK_WORDS = (
+    "tfn", "tax file", "medicare", "hetu", "henkil", "personbeteckning", "personal identity", "personnummer",
+    "samordningsnummer", "tnin", "thai", "เลข", "kimlik", "tckn", "turkish", "south african", "rsa id", "smart id",
+    "steuer", "rentenversicher", "sozialversicher", "krankenversicher", "kvnr", "ausweis",
+)  # fmt: skip
+"""The names of the numbers that ``stock`` finds; where none stands, Presidio is not even imported."""
 
-
-class Finding(NamedTuple):
-    """Personal data at ``start:end`` of a text."""
-
-    label: Label
-    start: int
-    end: int
-    text: str
-    score: float
+__all__ = ["Detector", "Finding", "choose"]
 
 
 class Detector:
     """Finds personal data; what a text was found to hold is kept for the next time it is seen."""
 
     def __init__(
-        self, names: Iterable[str], references: re.Pattern[str] | None = None, cached_texts: int = 20_000
+        self,
+        names: Iterable[str],
+        references: re.Pattern[str] | None = None,
+        plugs: Sequence[Plug] = (),
+        cached_texts: int = 20_000,
     ) -> None:
-        """``references`` matches the reference numbers (of orders, contracts) that lead to a person."""
-        self._names = tuple(names)
+        """``references`` matches the reference numbers (of orders, contracts) that lead to a person.
+
+        ``plugs`` make recognizers of Presidio's kind, when the first text is looked at.
+        """
+        self._names = NameList(names)
         self._references = references
-        self._parts = frozenset(part.casefold() for name in self._names for part in _WORD.findall(name))
-        self._engine: AnalyzerEngine | None = None
+        self._plugs = tuple(plugs)
+        self._stock: Stock | None = None
         self.find = lru_cache(maxsize=cached_texts)(self._find)
 
     def scan(self, text: str, labels: Iterable[Label]) -> tuple[Finding, ...]:
-        """Findings of some labels (not PERSON), without keeping the text."""
-        wanted = set(labels)
-        entities = [
-            name for name, trigger in _TRIGGERS.items() if ENTITY_LABELS[name] in wanted and trigger.search(text)
-        ]
-        return self._analyze(text, entities) if entities else ()
+        """Findings of some labels whose shape alone is sure, without keeping the text."""
+        return choose(apply_rules(_sure_families(frozenset(labels)), Look(text)), text)
 
     def _find(self, text: str) -> tuple[Finding, ...]:
         """Findings in order of place, none overlapping another or a placeholder."""
-        entities = self._possible(text)
-        found = self._analyze(text, entities) if entities else ()
-        if self._references is None:
-            return found
-        own = [Finding("REF", *m.span(), m.group(), _REFERENCE_SCORE) for m in self._references.finditer(text)]
-        return choose((*found, *own), text) if own else found
-
-    def _analyze(self, text: str, entities: list[str]) -> tuple[Finding, ...]:
-        if self._engine is None:
-            self._engine = make_engine(self._names)
-        results = self._engine.analyze(text, language="en", entities=entities)
-        found = [Finding(ENTITY_LABELS[r.entity_type], r.start, r.end, text[r.start : r.end], r.score) for r in results]
-        return choose(found, text)
-
-    def _possible(self, text: str) -> list[str]:
-        has_digit = _DIGIT.search(text) is not None
-        entities = [
-            entity
-            for entity, trigger in _TRIGGERS.items()
-            if (has_digit or entity not in _NEED_DIGIT) and trigger.search(text)
+        look = Look(text)
+        shaped = list(apply_rules(FAMILIES, look))
+        found = [
+            *shaped,
+            *find_names_above(look, shaped),
+            *find_lines(look),
+            *find_names(look),
+            *find_given_names(look),
+            *find_chinese_names(look),
+            *self._names.find(look),
         ]
-        if _INTRODUCTION.search(text) or not self._parts.isdisjoint(_WORD.findall(text.casefold())):
-            entities.append("PERSON")
-        return entities
+        if self._plugs or (look.digits and look.has(*STOCK_WORDS)):
+            found += self._ask_presidio(look)
+        if self._references is not None:
+            found += [Finding("REF", *m.span(), m.group(), _REFERENCE_SCORE) for m in self._references.finditer(text)]
+        return choose(found, text) if found else ()
+
+    def _ask_presidio(self, look: Look) -> list[Finding]:
+        if self._stock is None:
+            from agent_factory.privacy.stock import Stock
+
+            self._stock = Stock([plug.make() for plug in self._plugs])
+        return self._stock.find(look)
 
 
 def choose(found: Iterable[Finding], text: str) -> tuple[Finding, ...]:
@@ -123,18 +100,10 @@ def choose(found: Iterable[Finding], text: str) -> tuple[Finding, ...]:
     return tuple(sorted(chosen, key=lambda f: f.start))
 
 
-def make_engine(names: Iterable[str]) -> AnalyzerEngine:
-    """Presidio's analyzer with our recognizers; context words must match as whole words."""
-    from agent_factory.privacy.language import PlainNlpEngine
-    from agent_factory.privacy.presidio import AnalyzerEngine, LemmaContextAwareEnhancer, RecognizerRegistry
-    from agent_factory.privacy.recognizer import make_recognizers
-
-    return AnalyzerEngine(
-        registry=RecognizerRegistry(recognizers=make_recognizers(names), supported_languages=["en"]),
-        nlp_engine=PlainNlpEngine(),
-        supported_languages=["en"],
-        default_score_threshold=SCORE_THRESHOLD,
-        context_aware_enhancer=LemmaContextAwareEnhancer(
-            context_prefix_count=6, context_suffix_count=3, context_matching_mode="whole_word"
-        ),
+@lru_cache
+def _sure_families(labels: frozenset[Label]) -> tuple[Family, ...]:
+    sure = (
+        Family(family.trigger, tuple(rule for rule in family.rules if rule.label in labels and rule.score >= SURE))
+        for family in FAMILIES
     )
+    return tuple(family for family in sure if family.rules)

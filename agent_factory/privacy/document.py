@@ -1,21 +1,31 @@
 """Walks JSON: learns what its keys call personal, and puts placeholders in their place.
 
 Invariant: what is replaced is a string or number under a key, or a string's content; the structure,
-booleans and nulls stay, so that the result is JSON of the same shape.
+booleans and nulls stay, so that the result is JSON of the same shape. JSON inside a string, and JSON that
+stands in prose, is walked too.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+import re
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, cast
 
-from agent_factory.privacy.field import FieldKind, kind_of, name_part, snake
+from agent_factory.privacy.field import FieldKind, kind_of, name_part, names_thing, snake
 from agent_factory.privacy.label import PLACEHOLDER, Label
 from agent_factory.privacy.pseudonym import Pseudonyms
 
+Redact = Callable[[str, bool], str]
+"""Redacts a string; the flag says that its key names a thing, so that shapes alone do not count."""
+
 _LABELS: dict[FieldKind, Label] = {"FIRST_NAME": "PERSON", "LAST_NAME": "PERSON", "CARD_DIGITS": "CARD"}
 _MAX_DEPTH = 100
+_MAX_EMBEDDED = 50
+_LONG_NUMBER = 10**8
+_INDENT = re.compile(r"[{\[]\r?\n([ \t]+)")
+_WORDS = re.compile(r"\s.*[^\W\d_]{3}|[^\W\d_]{3}.*\s", re.DOTALL)
+_DECODER = json.JSONDecoder()
 
 
 def load_json(text: str) -> dict[str, Any] | list[Any] | None:
@@ -30,14 +40,37 @@ def load_json(text: str) -> dict[str, Any] | list[Any] | None:
     return value if _depth_within(value, _MAX_DEPTH) else None
 
 
+def split_json(text: str) -> Iterator[tuple[str, dict[str, Any] | None]]:
+    """The pieces of a text in order: prose with None, and each JSON object that stands in it with its value."""
+    at = begin = 0
+    for _ in range(_MAX_EMBEDDED):
+        begin = text.find("{", begin)
+        if begin < 0 or '"' not in text:
+            break
+        try:
+            value, end = _DECODER.raw_decode(text, begin)
+        except (ValueError, RecursionError):
+            begin += 1
+            continue
+        if value and _depth_within(value, _MAX_DEPTH):
+            yield text[at:begin], None
+            yield text[begin:end], cast(dict[str, Any], value)
+            at = end
+        begin = end
+    yield text[at:], None
+
+
 def write_like(text: str, value: Any) -> str:
-    """JSON in the style of ``text``: compact where that is, else with the usual blanks."""
+    """JSON in the style of ``text``: indented or compact where that is, else with the usual blanks."""
+    indent = _INDENT.search(text)
+    if indent is not None:
+        return json.dumps(value, ensure_ascii=False, indent=indent[1])
     compact = '": ' not in text and '", ' not in text
     return json.dumps(value, ensure_ascii=False, separators=(",", ":") if compact else None)
 
 
 def learn_fields(value: Any, session: Pseudonyms, parent: str) -> None:
-    """Learn every value that its key calls personal, at any depth."""
+    """Learn every value that its key calls personal, at any depth, also of JSON inside strings."""
     if isinstance(value, dict):
         fields = cast(dict[str, Any], value)
         _learn_full_name(fields, session)
@@ -51,22 +84,42 @@ def learn_fields(value: Any, session: Pseudonyms, parent: str) -> None:
     elif isinstance(value, list):
         for item in cast(list[Any], value):
             learn_fields(item, session, parent)
+    elif isinstance(value, str):
+        learn_text(value, session, "")
 
 
-def replace_fields(value: Any, session: Pseudonyms, parent: str, redact: Callable[[str], str]) -> Any:
+def learn_text(text: str, session: Pseudonyms, parent: str) -> None:
+    """Learn the fields of a text that is JSON or holds some."""
+    if "{" not in text:
+        return
+    value = load_json(text)
+    if value is not None:
+        learn_fields(value, session, parent)
+        return
+    for _, found in split_json(text):
+        if found is not None:
+            learn_fields(found, session, parent)
+
+
+def replace_fields(value: Any, session: Pseudonyms, parent: str, redact: Redact, thing: bool = False) -> Any:
     """The value with personal fields replaced by placeholders and every other string passed through ``redact``."""
     if isinstance(value, str):
-        return redact(value)
+        return redact(value, thing and _WORDS.search(value) is None)
     if isinstance(value, list):
-        return [replace_fields(item, session, parent, redact) for item in cast(list[Any], value)]
+        return [replace_fields(item, session, parent, redact, thing) for item in cast(list[Any], value)]
+    if isinstance(value, int) and abs(value) >= _LONG_NUMBER and not thing:
+        told = redact(str(value), thing)
+        return value if told == str(value) else told
     if not isinstance(value, dict):
         return value
     result: dict[str, Any] = {}
     for key, item, kind in _classify(cast(dict[str, Any], value), parent):
+        told = _free_key(redact(key, False), result)
         if kind is not None:
-            result[redact(key)] = session.give(_LABELS.get(kind, cast(Label, kind)), str(item))
+            result[told] = session.give(_LABELS.get(kind, cast(Label, kind)), str(item))
         else:
-            result[redact(key)] = replace_fields(item, session, snake(key), redact)
+            form = snake(key)
+            result[told] = replace_fields(item, session, form, redact, names_thing(form))
     return result
 
 
@@ -80,6 +133,16 @@ def reveal_fields(value: Any, session: Pseudonyms, key: str = "") -> Any:
         fields = cast(Mapping[str, Any], value)
         return {session.reveal(name): reveal_fields(item, session, name) for name, item in fields.items()}
     return value
+
+
+def _free_key(key: str, taken: Mapping[str, Any]) -> str:
+    """The key, numbered where two keys became the same: a field must not vanish with its name."""
+    number = 1
+    free = key
+    while free in taken:
+        number += 1
+        free = f"{key}#{number}"
+    return free
 
 
 def _classify(fields: dict[str, Any], parent: str) -> list[tuple[str, Any, FieldKind | None]]:

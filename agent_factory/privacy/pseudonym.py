@@ -12,24 +12,13 @@ import hashlib
 import hmac
 import re
 from collections.abc import Iterator, Mapping
-from functools import lru_cache
-from typing import NamedTuple
 
-from agent_factory.privacy.label import PLACEHOLDER, Label, normalize, spellings, street_of
-from agent_factory.privacy.word import is_ordinary, reads_as_code, reads_as_name
+from agent_factory.privacy.known import Known
+from agent_factory.privacy.label import PLACEHOLDER, Label, is_chinese, normalize, spellings, street_of
+from agent_factory.privacy.rule.chinese_name import split_chinese_name
+from agent_factory.privacy.word import is_ordinary
 
-_CARD_CONTEXT = r"(?:card|visa|mastercard|amex|ending|ends|last four|digits|\*{2,}|x{4,}|•+)[^.\n]{0,24}?"
 _HASH_LENGTH = 16
-
-
-class Known(NamedTuple):
-    """A spelling to look for in prose: where it matches, group ``value`` is personal."""
-
-    label: Label
-    text: str
-    exact_case: bool = False
-    as_name: bool = False
-    card_digits: bool = False
 
 
 class Pseudonyms:
@@ -115,19 +104,21 @@ class Pseudonyms:
 
     def _full_name(self, placeholder: str, canonical: tuple[Label, str] | None) -> str | None:
         parts = self._parts.get(canonical[1]) if canonical and canonical[0] == "PERSON" else None
-        return " ".join(parts) if parts else None
+        if parts is None:
+            return None
+        return parts[1] + parts[0] if is_chinese(parts[0] + parts[1]) else " ".join(parts)
 
     def _learn_person(self, form: str, value: str, parts: tuple[str, str] | None) -> None:
         forms = self._values["PERSON"]
-        words = form.split()
         forms[form] = form
-        if len(words) == 1:
-            return
-        first, last = parts or (value.split()[0], value.split()[-1])
-        self._parts[form] = parts or (first, " ".join(value.split()[1:]))
-        self._rename(words[0], form)
-        for part in (first, last):
-            alias = normalize("PERSON", part)
+        if parts is None:
+            parts = _part_name(value)
+            if parts is None:
+                return
+        self._parts[form] = parts
+        last = parts[1].split()[-1]
+        for part, alias in ((parts[0], normalize("PERSON", parts[0])), (last, normalize("PERSON", last))):
+            self._rename(alias, form)
             if alias and alias not in forms:
                 forms[alias] = form
                 ordinary = is_ordinary(part)
@@ -141,13 +132,13 @@ class Pseudonyms:
             if any(letter.isdigit() for letter in text):  # "Home" is too common to be looked for
                 self._look_for(Known("ADDRESS", text.strip()))
 
-    def _rename(self, first: str, form: str) -> None:
-        """A first name that was met alone turns out to be this person's."""
+    def _rename(self, part: str, form: str) -> None:
+        """A part of a name that was met alone turns out to be this person's."""
         forms = self._values["PERSON"]
-        if forms.get(first) != first:
+        if part == form or forms.get(part) != part:
             return
-        forms[first] = form
-        placeholder = self._placeholders.pop(("PERSON", first), None)
+        forms[part] = form
+        placeholder = self._placeholders.pop(("PERSON", part), None)
         if placeholder is not None:
             self._placeholders["PERSON", form] = placeholder
             self._canonical[placeholder] = ("PERSON", form)
@@ -157,29 +148,14 @@ class Pseudonyms:
             self._known.setdefault(known.text, known)
 
 
+def _part_name(value: str) -> tuple[str, str] | None:
+    """First and last name of a full one; None where it is one word."""
+    if is_chinese(value.strip()):
+        return split_chinese_name(value.strip())
+    words = value.split()
+    return (words[0], " ".join(words[1:])) if len(words) > 1 else None
+
+
 def hash_value(key: bytes, label: Label, form: str) -> str:
     """Keyed hash (HMAC-SHA256, first 16 hex digits) of a normal form."""
     return hmac.new(key, f"{label}:{form}".encode(), hashlib.sha256).hexdigest()[:_HASH_LENGTH]
-
-
-def find_known(known: Known, text: str) -> Iterator[tuple[int, int]]:
-    """Where a known spelling stands in prose, as whole words."""
-    if known.text not in text and (known.exact_case or known.text.casefold() not in text.casefold()):
-        return
-    for match in _pattern(known).finditer(text):
-        start, end = match.span("value" if match["value"] else "before")
-        if known.as_name and not reads_as_name(text, start, end):
-            continue
-        if known.label == "PERSON" and reads_as_code(text[start:end]) and text[start:end] != known.text:
-            continue
-        yield start, end
-
-
-@lru_cache(maxsize=20_000)
-def _pattern(known: Known) -> re.Pattern[str]:
-    words = r"\s+".join(re.escape(word) for word in known.text.split())
-    whole = rf"(?<![\w$€£.,-]){words}(?!\w|[.,]\d)" if known.text.isdigit() else rf"(?<!\w){words}(?!\w)"
-    if known.card_digits:
-        return re.compile(rf"{_CARD_CONTEXT}(?P<value>{whole})|(?P<before>{whole})(?=\s+card)", re.IGNORECASE)
-    flags = re.NOFLAG if known.exact_case else re.IGNORECASE
-    return re.compile(rf"(?P<value>{whole})(?P<before>)", flags)

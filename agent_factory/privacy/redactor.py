@@ -9,22 +9,33 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from agent_factory.contracts.message import Message
 from agent_factory.contracts.trace import Step, Trace
+from agent_factory.core.digest import digest_json
 from agent_factory.core.error import InputError
 from agent_factory.core.recipe import Recipe
 from agent_factory.core.settings import get_settings
 from agent_factory.privacy.detector import Detector, Finding, choose
-from agent_factory.privacy.document import learn_fields, load_json, replace_fields, write_like
+from agent_factory.privacy.document import (
+    learn_fields,
+    learn_text,
+    load_json,
+    replace_fields,
+    split_json,
+    write_like,
+)
 from agent_factory.privacy.key import read_key
+from agent_factory.privacy.known import find_known
 from agent_factory.privacy.label import Label, label_of, normalize
-from agent_factory.privacy.pseudonym import Pseudonyms, find_known, hash_value
+from agent_factory.privacy.plug import Plug, read_plugs
+from agent_factory.privacy.pseudonym import Pseudonyms, hash_value
 
 _KNOWN_SCORE = 0.9
-_UNMISTAKABLE: tuple[Label, ...] = ("EMAIL", "IBAN")
+_UNMISTAKABLE: tuple[Label, ...] = ("EMAIL", "IBAN", "SECRET")
+_SHAPES: frozenset[Label] = frozenset(["PHONE", "CARD", "SSN", "NATIONAL_ID", "IP", "BIRTHDATE"])
 
 
 class Redactor:
@@ -36,14 +47,20 @@ class Redactor:
         key: bytes,
         policy: str | None = None,
         references: re.Pattern[str] | None = None,
+        plugs: Sequence[Plug] = (),
     ) -> None:
         """``policy`` is a system prompt that is public as it stands, contact addresses included.
 
-        ``references`` matches reference numbers that lead to a person, such as an order's.
+        ``references`` matches reference numbers that lead to a person, such as an order's; ``plugs`` make
+        recognizers of the recipe's own.
         """
+        told = tuple(names)
+        pattern = references.pattern if references else None
         self._key = key
         self._policy = policy.strip() if policy else None
-        self.detector = Detector(names, references)
+        self.detector = Detector(told, references, plugs)
+        self.digest = digest_json([sorted(told), pattern, [plug.entry for plug in plugs]])
+        """What decides what is found: redactors of one digest find the same."""
 
     def open_session(self, trace: Trace | None = None) -> Pseudonyms:
         """Empty pseudonyms for one trace, numbered above the placeholders that ``trace`` has already."""
@@ -56,10 +73,10 @@ class Redactor:
         """The pseudonym that ``value`` has in every trace, to look for a person without naming them."""
         return hash_value(self._key, label, normalize(label, value))
 
-    def redact_text(self, text: str, session: Pseudonyms) -> str:
-        """Prose with every finding replaced."""
+    def redact_text(self, text: str, session: Pseudonyms, thing: bool = False) -> str:
+        """Prose with every finding replaced; where it numbers a ``thing``, the shape of a number counts for nothing."""
         session.reserve(text)
-        while findings := self._findings(text, session):
+        while findings := self._findings(text, session, thing):
             pieces: list[str] = []
             end = 0
             for finding in findings:
@@ -71,13 +88,26 @@ class Redactor:
     def redact_json(self, value: Any, session: Pseudonyms, parent: str = "") -> Any:
         """A JSON value with personal fields replaced; ``parent`` names what it is part of, such as a tool."""
         learn_fields(value, session, parent)
-        return replace_fields(value, session, parent, lambda text: self.redact_any(text, session))
+        return replace_fields(value, session, parent, lambda text, thing: self.redact_any(text, session, "", thing))
 
-    def redact_any(self, text: str, session: Pseudonyms, parent: str = "") -> str:
-        """A text that may be JSON: then it is walked as JSON and stays JSON."""
+    def redact_any(self, text: str, session: Pseudonyms, parent: str = "", thing: bool = False) -> str:
+        """A text that may be JSON or hold some: that is walked as JSON and stays JSON."""
+        if "{" not in text and "[" not in text:
+            return self.redact_text(text, session, thing)
         value = load_json(text)
-        if value is None:
-            return self.redact_text(text, session)
+        if value is not None:
+            return self._redact_piece(text, value, session, parent)
+        pieces = list(split_json(text))
+        if len(pieces) == 1:
+            return self.redact_text(text, session, thing)
+        for _, found in pieces:
+            learn_fields(found, session, parent)
+        return "".join(
+            self.redact_text(piece, session) if found is None else self._redact_piece(piece, found, session, parent)
+            for piece, found in pieces
+        )
+
+    def _redact_piece(self, text: str, value: Any, session: Pseudonyms, parent: str) -> str:
         redacted = self.redact_json(value, session, parent)
         return text if redacted == value else write_like(text, redacted)
 
@@ -120,9 +150,7 @@ class Redactor:
     def find(self, text: str) -> list[Finding]:
         """Personal data in a text, as places in it; fields of JSON are found by their keys."""
         session = Pseudonyms(self._key)
-        value = load_json(text)
-        if value is not None:
-            learn_fields(value, session, "")
+        learn_text(text, session, "")
         return self._findings(text, session)
 
     def leftovers(self, trace: Trace) -> Counter[str]:
@@ -140,7 +168,7 @@ class Redactor:
     def _redact_step(self, step: Step, session: Pseudonyms) -> Step:
         observation = tuple(self.redact_message(message, session) for message in step.observation)
         action = self.redact_message(step.action, session)
-        error = step.error and self.redact_text(step.error, session)
+        error = step.error and self.redact_any(step.error, session)
         return step.model_copy(update={"observation": observation, "action": action, "error": error})
 
     def _redact_outcome(self, trace: Trace, session: Pseudonyms) -> Any:
@@ -151,8 +179,8 @@ class Redactor:
         violations = tuple(self.redact_text(reason, session) for reason in outcome.policy_violations)
         return outcome.model_copy(update={"reasons": reasons, "policy_violations": violations})
 
-    def _findings(self, text: str, session: Pseudonyms) -> list[Finding]:
-        found = list(self.detector.find(text))
+    def _findings(self, text: str, session: Pseudonyms, thing: bool = False) -> list[Finding]:
+        found = [item for item in self.detector.find(text) if not thing or item.label not in _SHAPES]
         known = [
             Finding(item.label, start, end, text[start:end], _KNOWN_SCORE)
             for item in session.known()
@@ -164,9 +192,7 @@ class Redactor:
 def _learn_message(message: Message, session: Pseudonyms) -> None:
     for call in message.tool_calls:
         learn_fields(call.arguments, session, call.name)
-    value = load_json(message.content or "")
-    if value is not None:
-        learn_fields(value, session, message.name or "")
+    learn_text(message.content or "", session, message.name or "")
 
 
 def open_redactor(recipe: Recipe | None = None) -> Redactor:
@@ -174,7 +200,7 @@ def open_redactor(recipe: Recipe | None = None) -> Redactor:
     if recipe is None:
         return Redactor((), read_key(get_settings().home))
     references = _read_references(recipe)
-    return Redactor(recipe.names, read_key(get_settings().home), recipe.policy, references)
+    return Redactor(recipe.names, read_key(get_settings().home), recipe.policy, references, read_plugs(recipe))
 
 
 def _read_references(recipe: Recipe) -> re.Pattern[str] | None:

@@ -24,6 +24,7 @@ from agent_factory.data.check import (
 from agent_factory.data.dataset import DatasetQuery, build_dataset
 from agent_factory.data.event import write_events_day
 from agent_factory.data.ingest import take_events
+from agent_factory.privacy.redactor import Redactor
 
 Make = Callable[..., Trace]
 DAY = "2026-11-20"
@@ -67,10 +68,30 @@ def test_no_pii_fails_where_something_was_left(
     artifacts.write_traces(f"projects/default/days/{DAY}/clean_events.parquet", [left])
     outcome = check_no_pii(artifacts, "default", DAY)
     assert not outcome.passed
-    assert outcome.metadata == {"traces": 1, "found": {"PERSON": 1, "PHONE": 1}, "examples": ["left"]}
+    assert outcome.metadata["found"] == {"PERSON": 1, "PHONE": 1}
+    assert (outcome.metadata["traces"], outcome.metadata["examples"]) == (1, ["left"])
     assert "Xu" not in outcome.description
     with pytest.raises(NotFoundError):
         check_no_pii(artifacts, "default", "2026-11-19")
+
+
+def test_no_pii_fails_where_the_redactor_misses_what_is_planted(
+    artifacts: Artifacts, trace: Make, take_day: Callable[..., None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    take_day(trace("a", "Hello"))
+    (told,) = check_no_pii(artifacts, "default", DAY).metadata["canaries"].values()
+    assert told["overall"]["recall"] >= 0.98
+    assert told["PERSON zh"].keys() == {"recall", "precision"}
+
+    class Blind(Redactor):
+        def redact_text(self, text: str, session: Any, thing: bool = False) -> str:
+            return text
+
+    monkeypatch.setattr("agent_factory.data.check.redactor_of_recipe", lambda name: Blind(("blind",), b""))
+    outcome = check_no_pii(artifacts, "default", DAY)
+    assert not outcome.passed
+    assert "the redactor of desk finds" in outcome.description
+    assert "at least 98% and 90% are asked for" in outcome.description
 
 
 def test_enough_rows(store: Store, artifacts: Artifacts, trace: Make, take_day: Callable[..., None]) -> None:

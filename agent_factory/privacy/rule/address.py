@@ -1,0 +1,149 @@
+"""Postal addresses: a house number and a street with what follows of unit, town, state and code.
+
+The town alone is no address. Chinese addresses go from the large to the small and begin behind a word such
+as "寄到" or "地址", or where no letter stands before them.
+"""
+
+from __future__ import annotations
+
+import re
+
+import regex
+
+from agent_factory.privacy.rule.rule import CJK, SURE, Family, Look, Rule, words
+
+_SUFFIX = (
+    r"(?:(?:Street|Avenue|Road|Boulevard|Lane|Drive|Court|Square|Place|Terrace|Way|Parkway|Circle|Highway|Crescent|"
+    r"Close|Row|Walk|Alley|Grove|Gardens?|Quay|Mews|Loop|Trail|Plaza|Turnpike|Parade)\b|"
+    r"(?:St|Ave|Rd|Blvd|Ln|Dr|Ct|Sq|Pl|Pkwy|Cir|Hwy|Ter|Trl)\b\.?)"
+)
+_STATES = (
+    r"(?:A[KLRZ]|C[AOT]|D[CE]|FL|GA|HI|I[ADLN]|K[SY]|LA|M[ADEINOST]|N[CDEHJMVY]|O[HKR]|PA|RI|S[CD]|T[NX]|UT|V[AT]|"
+    r"W[AIVY])"
+)
+_ZIP = r"\d{5}(?:-\d{4})?\b"
+_POSTCODE = r"(?:[A-Z]{1,2}\d[A-Z\d]? \d[A-Z]{2}|[A-Z]\d[A-Z] \d[A-Z]\d)\b"
+_UNIT = r"(?:,?\s*(?:Suite|Ste|Apt|Apartment|Unit|Floor|Room|Flat|#)(?:\b\.?|(?<=#))\s*#?\w+)?"
+_NO_CITY = r"(?!(?:Thanks?|Please|And|But|The|My|Is|Can|Could|It|We|You|If|Order|Phone|Not|Cheers|Regards)\b)"
+_CITY = rf"{_NO_CITY}[A-Z][\w'’.-]*[a-z](?:[ ][A-Z][\w'’-]*[a-z][\w'’-]*){{0,2}}"
+_CODE = rf"(?:{_ZIP}|{_POSTCODE})"
+_NEXT = r"\s(?:on|by|at|in|and|is|was|for|since|before|after|from|to|please|as|or|instead|not)\b"
+_PLACE = (
+    rf"(?:,\s*{_CITY}(?=\s*(?:[,.;!?)\n\"|`]|$|\s\d|\s{_STATES}\b|\s{_POSTCODE}|{_NEXT})))?(?:,?\s+{_STATES}\b)?"
+    rf"(?:,?\s+{_CODE}|[ \t]*\n[ \t]*{_CITY},?[ \t]+(?:{_STATES}[ \t]+)?{_CODE})?"
+)
+_STREET_WORD = r"(?:[A-Z][\w'’.-]*|\d{1,3}(?:st|nd|rd|th))"
+_NO_NUMBER = r"(?<![\w$€£¥.,#-])"
+_CONTINENTAL = r"(?:rue|avenue|av\.|boulevard|bd|place|chemin|all[ée]e|quai|impasse)"
+_SOUTHERN = r"(?:Calle|C/|Avenida|Avda\.|Paseo|Plaza|Via|Viale|Piazza|Corso|Rua|Travessa|Largo)"
+_SMALL = r"(?:de la|de l'|de|des|du|del|della|dei|di|da|do|dos|las|los|la|le)"
+
+_WESTERN = (
+    Rule(
+        "ADDRESS",
+        regex.compile(
+            rf"(?:(?:Flat|Apt|Apartment|Unit|Suite|Room)\.?\s*#?\w{{1,5}},\s*)?"
+            rf"{_NO_NUMBER}(?<!order )\d{{1,5}}[A-Za-z]?"
+            rf"(?:\s+[NSEW]{{1,2}}\.?)?(?:\s+{_STREET_WORD}){{1,4}}\s+{_SUFFIX}(?:\s+[NSEW]{{1,2}}\b)?{_UNIT}{_PLACE}",
+            regex.MULTILINE,
+        ),
+        SURE,
+    ),
+    Rule(
+        "ADDRESS",
+        regex.compile(
+            rf"{_NO_NUMBER}\d{{1,5}}(?:\s+(?!the|my|a|on|in|to|of|this|that|at)[a-z]+){{1,2}}\s+"
+            r"(?:street|avenue|road|boulevard|lane|drive)\b"
+        ),
+    ),
+    Rule(
+        "ADDRESS",
+        regex.compile(
+            r"\b[A-ZÄÖÜ][\wäöüß-]*(?:straße|strasse|str\.|weg|gasse|platz|allee)\s+\d{1,4}[a-z]?\b"
+            r"(?:,?\s+\d{5}\s+[A-ZÄÖÜ][\wäöüß-]+)?"
+        ),
+        SURE,
+    ),
+    Rule(
+        "ADDRESS",
+        regex.compile(
+            rf"{_NO_NUMBER}\d{{1,4}}(?: ?(?:bis|ter))?,? {_CONTINENTAL} (?:{_SMALL} ?)*[A-ZÀ-Ý][\w'’-]+"
+            rf"(?:[ -](?:{_SMALL} )?[A-ZÀ-Ý][\w'’-]+){{0,3}}(?:,?\s+\d{{5}}\s+[A-ZÀ-Ý][\w'’-]+)?"
+        ),
+    ),
+    Rule(
+        "ADDRESS",
+        regex.compile(
+            rf"\b{_SOUTHERN} (?:{_SMALL} )*[A-ZÀ-Ý][\w'’-]+(?: (?:{_SMALL} )?[A-ZÀ-Ý][\w'’-]+){{0,3}},? "
+            r"(?:n[º°.] ?)?\d{1,4}\b"
+            r"(?:,?\s+\d{4,5}(?:-\d{3})?\s+[A-ZÀ-Ý][\w'’-]+)?"
+        ),
+    ),
+    Rule(
+        "ADDRESS",
+        regex.compile(r"\b(?:PSC|CMR|Unit) \d{3,5},? Box \d{1,5}(?:,?\s+[ADF]PO,? A[AEP] \d{5}(?:-\d{4})?)?"),
+    ),
+    Rule(
+        "ADDRESS",
+        regex.compile(rf"\bP\.?\s?O\.?\s?Box\s+\d{{1,6}}\b{_PLACE}", regex.MULTILINE | regex.IGNORECASE),
+        SURE,
+    ),
+    Rule(
+        "ADDRESS",
+        regex.compile(rf"\b{_STATES}\s+\d{{5}}(?:-\d{{4}})?\b(?![ -]\d)"),
+        against=words(
+            r"caller|user|order|customer|ticket|client|account|session|your|my|the|product|item|employee|member",
+            end=True,
+        ),
+    ),
+    Rule(
+        "ADDRESS",
+        regex.compile(rf"{_NO_NUMBER}\d{{5}}(?:-\d{{4}})?(?![\w-]|[.,]\d)|(?<!\w){_POSTCODE}"),
+        context=words(r"zip|zip ?codes?|post ?codes?|postal"),
+    ),
+)
+
+_ADMIN = rf"(?:[{CJK}]{{1,9}}?(?:省|自治区|自治州|市|地区|区|县|旗|镇|乡|街道))"
+_ROAD = rf"(?:[{CJK}\d]{{1,9}}?(?:公路|路|大街|街|大道|道|巷|弄|胡同|里|村|屯|组))"
+_NAMED_ESTATE = "小区|花园|家园|公寓|大厦|广场|新村"
+_ESTATE = rf"(?:[{CJK}]{{1,9}}?(?:{_NAMED_ESTATE}|苑|园|城|湾|府|庭|院)(?!{_NAMED_ESTATE}))"
+_NUMBER = r"(?:[A-Za-z]?[\d一二三四五六七八九十百]{1,5}(?:[-之]\d{1,4})*(?:号楼|号院|号|弄|幢|栋|座|单元|楼|层|室|房))"
+_CUE = r"地址|寄|送到|送往|发到|发往|改成|改为|改到|换成|换到|搬到|搬去|住在|家住|位于|到|在|是|为|至|往|住|给|叫"
+_CHINESE = (
+    Rule(
+        "ADDRESS",
+        regex.compile(
+            rf"(?:(?<![{CJK}])|(?<={_CUE}))(?![{CJK}]{{0,8}}?(?:{_CUE}))"
+            rf"(?:{_ADMIN}{{1,4}}{_ROAD}{{0,2}}{_ESTATE}?|{_ROAD}{{1,2}}{_ESTATE}?|{_ESTATE})\s?"
+            rf"(?:{_NUMBER}+(?:{_ROAD}|{_ESTATE})?){{1,3}}(?:\d{{2,5}}(?!\d|[年月元个件])室?)?"
+        ),
+        SURE,
+    ),
+    Rule("ADDRESS", regex.compile(rf"(?<=地址[\s:是为|*]{{0,5}}){_ADMIN}{{2,4}}[{CJK}]{{0,8}}(?![{CJK}])")),
+    Rule("ADDRESS", re.compile(r"(?:邮编|邮政编码)[^\d\n]{0,4}(?P<value>\d{6})(?!\d)")),
+)
+
+_STREETS = """
+    street st avenue ave av road rd boulevard blvd lane ln drive dr court ct square sq place pl terrace ter way parkway
+    pkwy circle cir highway hwy crescent close row walk alley grove garden gardens quay mews loop trail trl plaza
+    turnpike parade box rue bd chemin quai impasse allee allée calle c avda avenida paseo via viale piazza corso rua
+    travessa largo
+"""
+_STREET_WORDS = frozenset(_STREETS.split())
+_HAS_CODE = re.compile(r"(?:stra(?:ss|ß)e|str\.|weg|gasse|platz|allee)\s|[A-Z]{2}\s+\d{5}", re.IGNORECASE)
+_HAS_CHINESE = re.compile(
+    r"[省市区县镇乡路街道巷弄村苑园城里院厦屯寓家府庭湾场组]\s?[A-Za-z]?[\d一二三四五六七八九十百]|地址|邮"
+)
+
+
+def _may_be_western(look: Look) -> bool:
+    return look.digits and (
+        not _STREET_WORDS.isdisjoint(look.words) or look.has("zip", "post") or _HAS_CODE.search(look.plain) is not None
+    )
+
+
+def _may_be_chinese(look: Look) -> bool:
+    return look.chinese and _HAS_CHINESE.search(look.plain) is not None
+
+
+FAMILIES = (Family(_may_be_western, _WESTERN), Family(_may_be_chinese, _CHINESE))

@@ -1,0 +1,79 @@
+"""Telephone numbers: by their shape where it is written for nothing else, bare digits beside a word such as "phone".
+
+Invariant: a number that a word such as "order", "SKU" or "单号" names stays, whatever its shape.
+"""
+
+from __future__ import annotations
+
+import re
+
+from agent_factory.privacy.checksum import Check
+from agent_factory.privacy.rule.rule import LIKELY, SURE, Family, Rule, where_digits, words
+
+THING = words(
+    r"orders?|item|sku|part|model|invoice|ticket|case|ref|reference|tracking|serial|contract|policy|isbn|ean|upc"
+    r"|barcode|article|parcel|shipment|booking|confirmation|transaction|request|version|build|units?|sold|queue"
+    r"|订单|单|编|序列|货|流水|发票|合同|工单|版本|型|条|商品|快递|运单|排队|房间|座位|会员|工",
+    end=True,
+)
+"""What a number is of if it is nobody's: directly before it."""
+
+_WORD = words(
+    r"phones?|telephone|tel|mobile|cell|cellphone|handy|whats ?app|sms|fax|hotline|ring|rung|rang|desk|landline"
+    r"|call(?:er|ing)?(?: id)?|text|reach(?:ed)?|contact|answer(?:ing)?|messages?(?: to)?|registered"
+    r"|(?:my|his|her|their|our|your|new) number|手机|电话|联系|致电|拨打|来电|打给|微信|传真|座机"
+).pattern
+_BESIDE = re.compile(
+    rf"(?:{_WORD})(?:[^\d\n,;，。；\ufffc]{{0,24}}|[*_ ]*[:：][*_ ]*\n\s*)\0|\0[^\w\n]{{0,3}}(?:{_WORD})", re.IGNORECASE
+)
+_DATE = re.compile(
+    r"\d{4}[-/. ]\d{1,2}[-/. ]\d{1,2}|\d{1,2}[-/. ]\d{1,2}[-/. ](?:19|20)\d\d|(?:19|20)\d\d-(?:19|20)?\d\d"
+)
+_SSN = re.compile(r"\d{3}[- ]\d{2}[- ]\d{4}")
+_HAS_ELEVEN = re.compile(r"\d{11}", re.ASCII)
+_FREE = r"(?<![\w.+-])"  # begins no longer number, code or price
+_END = r"(?:(?: ?(?:x|ext\.?) ?)\d{1,5})?(?![\w-]|[.,]\d)"
+
+
+def _is_international(text: str) -> bool:
+    import phonenumbers
+
+    digits = _digits(text.partition("x")[0].partition("ext")[0]).removeprefix("00")
+    try:
+        return phonenumbers.is_possible_number(phonenumbers.parse(f"+{digits}", None))
+    except phonenumbers.NumberParseException:
+        return False
+
+
+def _is_trunk(text: str) -> bool:
+    """Nine to twelve digits that are neither a date nor grouped as a social security number."""
+    return 9 <= len(_digits(text)) <= 12 and not _DATE.search(text) and not _SSN.fullmatch(text)
+
+
+def _is_announced(text: str) -> bool:
+    """Seven digits or more that are no date."""
+    return 7 <= len(_digits(text)) <= 18 and not _DATE.fullmatch(text.strip())
+
+
+def _digits(text: str) -> str:
+    return "".join(letter for letter in text if letter.isdigit())
+
+
+def _rule(shape: str, check: Check | None = None, context: re.Pattern[str] | None = None) -> Rule:
+    return Rule("PHONE", re.compile(_FREE + shape + _END, re.ASCII), LIKELY, check, context, THING)
+
+
+_RULES = (
+    Rule("PHONE", re.compile(rf"(?<![\w+])\(?\+\(?\d[\d ().\-/]{{5,19}}\d{_END}", re.ASCII), SURE, _is_international),
+    _rule(r"00 ?[1-9][\d ().\-/]{7,18}\d", _is_international),
+    _rule(r"(?:1[-. ])?(?:\([2-9]\d{2}\) ?|[2-9]\d{2}[-. ])[2-9]\d{2}[-. ]\d{4}"),
+    _rule(r"(?:\(0\d{1,4}\) ?|0\d{1,4}[ /-])\d{2,4}(?:[ -]?\d{2,4}){1,4}", _is_trunk),
+    _rule(r"(?:\(?86\)?[- ]?)?1[3-9]\d(?:-\d{4}-| \d{4} )\d{4}"),
+    _rule(r"\(?\d[\d ().\-/]{5,16}\d", _is_announced, _BESIDE),
+)
+_CHINESE = (_rule(r"(?:86-?)?1[3-9]\d{9}"),)
+
+FAMILIES = (
+    Family(where_digits(r"\d(?:[ ()./-]{0,3}\d){6}"), _RULES),
+    Family(lambda look: look.chinese and _HAS_ELEVEN.search(look.plain), _CHINESE),
+)
