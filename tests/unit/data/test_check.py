@@ -106,9 +106,9 @@ def test_enough_rows(store: Store, artifacts: Artifacts, trace: Make, take_day: 
 OPENING = "Could you kindly tell me whether my parcel with number 8815 has already left the warehouse? Yara Sanchez"
 
 
-def _held_out(artifacts: Artifacts, store: Store) -> ScenarioSet:
+def _held_out(artifacts: Artifacts, store: Store, names: tuple[str, ...] = ("eval-1",)) -> ScenarioSet:
     scenario = Scenario(
-        id="eval-1",
+        id="any",
         created_at=clock.now(),
         recipe="desk",
         level="L1",
@@ -122,15 +122,16 @@ def _held_out(artifacts: Artifacts, store: Store) -> ScenarioSet:
         rules=SuccessRules(),
         solution=Solution(calls=(), answer="Yes."),
     )
-    path = artifacts.write_text("scenarios/e.jsonl", scenario.model_dump_json() + "\n")
+    lines = [scenario.model_copy(update={"id": name}).model_dump_json() for name in names]
+    path = artifacts.write_text("scenarios/e.jsonl", "\n".join(lines))
     held_out = ScenarioSet(
         id="e",
         created_at=clock.now(),
         recipe="desk",
         split="eval",
         seed=0,
-        count=1,
-        per_level={"L1": 1},
+        count=len(names),
+        per_level={"L1": len(names)},
         path=path,
         digest="",
     )
@@ -178,6 +179,15 @@ def test_eval_dataset_holds_redacted_openings(store: Store, artifacts: Artifacts
     assert "<PERSON_1>" in row["messages"]
     assert "Yara" not in row["messages"]
     assert build_dataset(store, artifacts, "eval", query) == manifest
+
+
+def test_held_out_tasks_may_be_asked_in_the_same_words_but_are_there_once(store: Store, artifacts: Artifacts) -> None:
+    query = DatasetQuery(taskset=_held_out(artifacts, store, ("eval-1", "eval-2")).id)
+    manifest = build_dataset(store, artifacts, "eval", query)
+    assert check_dataset_schema(artifacts, manifest).passed
+    _spoil(artifacts, manifest.path, "scenario_id", "eval-2")
+    outcome = check_dataset_schema(artifacts, manifest)
+    assert [failure["column"] for failure in outcome.metadata["failed_expectations"]] == ["content"]
 
 
 def _spoil(artifacts: Artifacts, path: str, column: str, value: Any) -> None:
