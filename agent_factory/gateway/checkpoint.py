@@ -28,8 +28,7 @@ def verify_checkpoint(folder: Path, digest: str | None = None) -> None:
         found = digest_folder(folder)
         if found != digest:
             raise ModelError(
-                f"the model at {str(folder)!r} is not what was made: its digest is {found}, "
-                f"expected {digest}. {REMEDY}"
+                f"the model at {str(folder)!r} is not what was made: its digest is {found}, expected {digest}. {REMEDY}"
             )
     for path in weights:
         _check_header(path)
