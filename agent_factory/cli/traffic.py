@@ -13,8 +13,8 @@ from agent_factory.core import clock
 from agent_factory.core.buildfile import RecipeSettings
 from agent_factory.core.day import FIRST_DAY
 from agent_factory.core.error import ConflictError
+from agent_factory.core.intake import Receipt
 from agent_factory.core.recipe import Recipe
-from agent_factory.core.tracelog import Receipt
 
 _BATCH = 200
 
