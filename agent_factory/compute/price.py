@@ -9,19 +9,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from pydantic import Field, ValidationError
+from pydantic import ValidationError
 
-from agent_factory.contracts.record import Part
+from agent_factory.core.buildfile import PriceSection
 from agent_factory.core.error import InputError
 
 
-class Prices(Part):
-    """A price table: per CPU core and hour, per million prompt and completion tokens."""
-
-    currency: str = Field(min_length=3, max_length=3, pattern="^[A-Z]{3}$")
-    cpu_core_hour: float = Field(ge=0)
-    prompt_million_tokens: float = Field(ge=0)
-    completion_million_tokens: float = Field(ge=0)
+class Prices(PriceSection):
+    """A price table as ``build.toml`` has it, and what work costs by it."""
 
     def of_tokens(self, prompt_tokens: int, completion_tokens: int) -> float:
         """The price of model calls."""

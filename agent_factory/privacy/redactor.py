@@ -12,10 +12,13 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+from pydantic import ValidationError
+
 from agent_factory.contracts.message import Message
 from agent_factory.contracts.trace import Step, Trace
+from agent_factory.core.buildfile import PrivacySection
 from agent_factory.core.digest import digest_json
-from agent_factory.core.error import InputError
+from agent_factory.core.override import explain
 from agent_factory.core.recipe import Recipe
 from agent_factory.core.settings import get_settings
 from agent_factory.privacy.detector import Detector, Finding, choose
@@ -204,13 +207,12 @@ def open_redactor(recipe: Recipe | None = None) -> Redactor:
 
 
 def _read_references(recipe: Recipe) -> re.Pattern[str] | None:
-    pattern = recipe.settings.get("privacy", {}).get("references")
+    given = {"references": recipe.settings.get("privacy", {}).get("references")}
     try:
-        return None if pattern is None else re.compile(pattern)
-    except (re.error, TypeError) as error:
-        raise InputError(
-            f"[privacy] references = {pattern!r} in {recipe.folder / 'build.toml'} is not a regular expression: {error}"
-        ) from error
+        pattern = PrivacySection.model_validate(given).references
+    except ValidationError as error:
+        raise explain(f"[privacy] of {recipe.folder / 'build.toml'}", error) from error
+    return None if pattern is None else re.compile(pattern)
 
 
 def find_personal_data(text: str, names: tuple[str, ...] = ()) -> list[Finding]:

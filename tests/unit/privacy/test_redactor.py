@@ -283,11 +283,12 @@ def test_reference_numbers_of_the_recipe_become_placeholders_and_are_revealed() 
     assert session.reveal("<REF_2>") == "5520"
 
 
-def test_a_reference_pattern_that_is_none_names_the_file(tmp_path: Path) -> None:
+@pytest.mark.parametrize(("pattern", "told"), [("(", "not a regular expression"), ("a*", "matches the empty text")])
+def test_a_reference_pattern_that_is_none_names_the_file(tmp_path: Path, pattern: str, told: str) -> None:
     folder = tmp_path / "desk"
     folder.mkdir()
-    (folder / "build.toml").write_text("[privacy]\nreferences = '('\n")
+    (folder / "build.toml").write_text(f"[privacy]\nreferences = '{pattern}'\n")
     (folder / "names.txt").write_text("Mia\n")
     (folder / "policy.md").write_text("Be kind.\n")
-    with pytest.raises(InputError, match=r"\[privacy\] references = '\(' in .*build.toml"):
+    with pytest.raises(InputError, match=rf"\[privacy\] of .*build.toml .*references: .*{told}"):
         open_redactor(Recipe(folder))
