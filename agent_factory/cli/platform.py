@@ -1,7 +1,7 @@
 """The platform on one machine: MLflow, the API, Dagster's code server, daemon and web server.
 
 Invariants: starting what runs already changes nothing; `down` ends what was started here, and
-nothing else; all addresses are of the loopback interface.
+nothing else; all addresses are of the loopback interface; a Dagster instance is of one home.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from typing import Any
 
 import yaml
 
+from agent_factory.cli.instance import claim_instance
 from agent_factory.cli.lock import hold_lock, is_locked
 from agent_factory.cli.probe import answers_http, has_lived, serves_grpc
 from agent_factory.cli.service import (
@@ -45,7 +46,6 @@ class Platform:
         self.settings = settings
         self.tell = tell
         self.folder = ServiceFolder(settings.home)
-        self.dagster_home = Path(os.environ.get("DAGSTER_HOME", CHECKOUT / "dagster_home")).resolve()
         self.round_lock = self.folder.run / "round.lock"
         self._lock = self.folder.run / "platform.lock"
 
@@ -55,6 +55,7 @@ class Platform:
         Raises WorkerError or DeadlineError, naming the service and the end of its log.
         """
         with hold_lock(self._lock, "another start or stop of the platform", wait_seconds=120):
+            claim_instance(self.settings.dagster_home, self.settings.home)
             ports = self._choose_ports()
             env = self._environment(ports)
             code_server = self._code_server(ports, env)
@@ -144,7 +145,7 @@ class Platform:
             "AGENT_FACTORY_DATABASE_URL": self.settings.database_url,
             "AGENT_FACTORY_ARTIFACTS_URL": self.settings.artifacts_url,
             "AGENT_FACTORY_API_URL": f"http://{HOST}:{ports['api']}",
-            "DAGSTER_HOME": str(self.dagster_home),
+            "DAGSTER_HOME": str(self.settings.dagster_home),
             "PYTHONPATH": str(CHECKOUT),  # Dagster's programs load the run launcher from the checkout
             "MLFLOW_TRACKING_URI": given if given.startswith("http") else f"http://{HOST}:{ports['mlflow']}",
             "MLFLOW_DISABLE_TELEMETRY": "true",

@@ -17,6 +17,7 @@ from agent_factory.core.settings import Settings, get_settings
 def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     monkeypatch.setenv("AGENT_FACTORY_HOME", str(tmp_path / "home"))
     monkeypatch.delenv("FACTORY_DEBUG", raising=False)
+    monkeypatch.delenv("DAGSTER_HOME", raising=False)
     get_settings.cache_clear()
     yield tmp_path / "home"
     get_settings.cache_clear()

@@ -12,11 +12,12 @@ import psutil
 import pytest
 import yaml
 
+from agent_factory.cli.instance import claim_instance
 from agent_factory.cli.lock import hold_lock
 from agent_factory.cli.platform import Platform
 from agent_factory.cli.service import HOST, Service, find_port
-from agent_factory.core.error import BusyError, WorkerError
-from agent_factory.core.settings import Settings
+from agent_factory.core.error import BusyError, ConflictError, WorkerError
+from agent_factory.core.settings import INSTANCE_CONFIG, Settings, read_settings
 
 SLEEP = (sys.executable, "-c", "import time; time.sleep(60)")
 
@@ -34,8 +35,7 @@ class LightPlatform(Platform):
 
 
 @pytest.fixture
-def platform(settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[LightPlatform]:
-    monkeypatch.setenv("DAGSTER_HOME", str(tmp_path / "dagster"))
+def platform(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Iterator[LightPlatform]:
     monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
     found = LightPlatform(settings, lambda _: None)
     yield found
@@ -135,3 +135,37 @@ def test_a_users_own_mlflow_is_used(platform: LightPlatform, monkeypatch: pytest
 def test_a_free_port_is_free(platform: LightPlatform) -> None:
     with socket.socket() as probe:
         probe.bind((HOST, find_port(0)))
+
+
+def test_each_home_has_a_dagster_instance_of_its_own(platform: LightPlatform) -> None:
+    found = platform.up("up", webserver=False)
+    mine = platform.settings.home / "dagster_home"
+    assert psutil.Process(found["dagster-daemon"].pid).environ()["DAGSTER_HOME"] == str(mine)
+    assert (mine / "dagster.yaml").read_text() == INSTANCE_CONFIG.read_text()
+
+
+def test_the_dagster_instance_of_another_home_is_refused(platform: LightPlatform, tmp_path: Path) -> None:
+    platform.up("up", webserver=False)
+    home = tmp_path / "other"
+    shared = read_settings({"AGENT_FACTORY_HOME": str(home), "DAGSTER_HOME": str(platform.settings.dagster_home)})
+    other = LightPlatform(shared, lambda _: None)
+    with pytest.raises(ConflictError, match=rf"is that of AGENT_FACTORY_HOME '{platform.settings.home}'"):
+        other.up("up", webserver=False)
+    assert other.status() == []
+
+
+def test_the_instance_of_a_home_that_is_gone_is_free(tmp_path: Path) -> None:
+    gone, home = tmp_path / "gone", tmp_path / "home"
+    gone.mkdir()
+    claim_instance(tmp_path / "instance", gone)
+    gone.rmdir()
+    home.mkdir()
+    claim_instance(tmp_path / "instance", home)
+    gone.mkdir()
+    with pytest.raises(ConflictError):
+        claim_instance(tmp_path / "instance", gone)
+
+
+def test_the_default_home_keeps_the_checkouts_instance() -> None:
+    assert read_settings({}).dagster_home == INSTANCE_CONFIG.parent
+    assert read_settings({"DAGSTER_HOME": "/elsewhere"}).dagster_home == Path("/elsewhere")
