@@ -17,7 +17,7 @@ from agent_factory.privacy.label import PLACEHOLDER, Label
 from agent_factory.privacy.plug import Plug
 from agent_factory.privacy.rule import address, birth, contact, number, phone, secret
 from agent_factory.privacy.rule.chinese_name import find_chinese_names
-from agent_factory.privacy.rule.given_name import find_given_names
+from agent_factory.privacy.rule.common_name import find_common_names
 from agent_factory.privacy.rule.known_name import NameList
 from agent_factory.privacy.rule.line import find_lines
 from agent_factory.privacy.rule.name import find_names, find_names_above
@@ -71,7 +71,7 @@ class Detector:
             *find_names_above(look, shaped),
             *find_lines(look),
             *find_names(look),
-            *find_given_names(look),
+            *find_common_names(look),
             *find_chinese_names(look),
             *self._names.find(look),
         ]
@@ -91,7 +91,7 @@ class Detector:
 
 def choose(found: Iterable[Finding], text: str) -> tuple[Finding, ...]:
     """The longest of overlapping findings (the surest of equally long ones), in order of place."""
-    taken = [match.span() for match in PLACEHOLDER.finditer(text)]
+    taken = [match.span() for match in PLACEHOLDER.finditer(text)] if "<" in text else []
     chosen: list[Finding] = []
     for finding in sorted(found, key=lambda f: (f.start - f.end, -f.score, f.start)):
         if all(finding.end <= start or end <= finding.start for start, end in taken):

@@ -7,6 +7,7 @@ beside a price or under ``item``; where nothing tells, two or three capitalised 
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from typing import Any, Literal
 
 from agent_factory.privacy.label import Label
@@ -117,10 +118,16 @@ _NOBODY = frozenset(
     ["system", "admin", "root", "bot", "agent", "assistant", "guest", "anonymous", "user", "unknown", "none"]
 )
 _CARD_DIGITS_MIN = 12
+_NAMED = re.compile(r"(?:^|_)name(?:_|$)")
+_NO_PERSON = re.compile(
+    rf"{_THING_WORDS.pattern}|user|company|business|host|domain|bucket|table|column|field|project|team|group|event|city"
+    r"|country|street|bank|school|hotel|pet|nick|screen|login|server|service|branch|class|module|package|method|var"
+)
 _PASSWORD_KEY = re.compile(r"pass|pwd|^pin$|密码|口令")
 _NO_PASSWORD = frozenset(["string", "none", "null", "true", "false", "required", "optional", "hidden", "password"])
 
 
+@lru_cache(maxsize=10_000)
 def snake(key: str) -> str:
     """``shippingAddress`` and ``Shipping-Address`` as ``shipping_address``."""
     return re.sub(r"[\s\-]+", "_", _CAMEL.sub("_", key)).lower()
@@ -140,15 +147,19 @@ def kind_of(key: str, value: Any, parent: str, siblings: tuple[str, ...]) -> Fie
 def kind_of_key(key: str, value: str) -> FieldKind | None:
     """What a value is by its key alone, in a form or a table; ``name`` is a person's there."""
     form = snake(key.strip())
-    kind = "PERSON" if form == "name" else _KINDS.get(form) or ("SECRET" if _SECRET_WORDS.search(form) else None)
+    kind = _KINDS.get(form) or ("SECRET" if _SECRET_WORDS.search(form) else None)
+    if kind is None and _NAMED.search(form) and not _NO_PERSON.search(form):
+        kind = "PERSON" if form == "name" or " " in value or not value.isascii() else None
     return kind if kind and _fits(kind, value, form) else None
 
 
+@lru_cache(maxsize=10_000)
 def names_thing(key: str) -> bool:
     """Whether a key says that its value numbers, dates or prices a thing; ``key`` is in ``snake`` form."""
     return _THING_KEY.search(key) is not None
 
 
+@lru_cache(maxsize=10_000)
 def name_part(key: str) -> int | None:
     """0 where the key asks for a first name, 1 for a last name, else None."""
     kind = _KINDS.get(snake(key))

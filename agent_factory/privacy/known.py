@@ -7,7 +7,7 @@ digits; the last digits of a card only where the text speaks of a card.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -20,27 +20,53 @@ _CARD_CONTEXT = (
 )
 _NUMBERS: frozenset[Label] = frozenset(["PHONE", "CARD", "IBAN", "SSN", "NATIONAL_ID"])
 _MIN_DIGITS = 7
+_SEPARATORS = re.compile(r"[ ().\-/]+")
 _LETTER = rf"[^\W{CJK}]"  # of a script that parts words by blanks
 
 
 class Known(NamedTuple):
-    """A spelling to look for in prose: where it matches, group ``value`` is personal."""
+    """A spelling to look for in prose: where it matches, group ``value`` is personal.
+
+    ``needle`` is what a text must hold for it to match: the text in small letters, or the ``number`` without
+    separators.
+    """
 
     label: Label
     text: str
+    needle: str
+    number: bool = False
     exact_case: bool = False
     as_name: bool = False
     card_digits: bool = False
 
 
-def find_known(known: Known, text: str) -> Iterator[tuple[int, int]]:
-    """Where a known spelling stands in prose, as whole words."""
-    number = _number_of(known)
-    if number:
-        if not _may_hold(number, text):
-            return
-    elif known.text not in text and (known.exact_case or known.text.casefold() not in text.casefold()):
-        return
+def to_know(
+    label: Label, text: str, *, exact_case: bool = False, as_name: bool = False, card_digits: bool = False
+) -> Known:
+    """A spelling of a value; a number long enough is looked for whatever separates its digits."""
+    number = normalize(label, text) if label in _NUMBERS and not card_digits else ""
+    if len(number) >= _MIN_DIGITS:
+        return Known(label, text, number, number=True)
+    return Known(label, text, text.casefold(), exact_case=exact_case, as_name=as_name, card_digits=card_digits)
+
+
+def find_all_known(known: Iterable[Known], text: str) -> Iterator[tuple[Known, int, int]]:
+    """Where known spellings stand in prose, as whole words."""
+    low = text.casefold()
+    tight: str | None = None
+    for item in known:
+        if item.number:
+            if tight is None:
+                tight = _SEPARATORS.sub("", text).upper()
+            if item.needle not in tight:
+                continue
+        elif item.needle not in low:
+            continue
+        for start, end in _find(item, text):
+            yield item, start, end
+
+
+def _find(known: Known, text: str) -> Iterator[tuple[int, int]]:
     for match in _pattern(known).finditer(text):
         start, end = match.span("value" if match["value"] else "before")
         if known.as_name and not reads_as_name(text, start, end):
@@ -50,24 +76,10 @@ def find_known(known: Known, text: str) -> Iterator[tuple[int, int]]:
         yield start, end
 
 
-def _may_hold(number: str, text: str) -> bool:
-    """Whether the last two of a number's digits are in a text, and its last letter."""
-    end = number[-2:] if number[-2:].isdigit() else number[-1]
-    return end in text or end.lower() in text
-
-
-@lru_cache(maxsize=20_000)
-def _number_of(known: Known) -> str:
-    """The digits (and letters) of a number long enough to be looked for without its separators, else nothing."""
-    form = normalize(known.label, known.text) if known.label in _NUMBERS and not known.card_digits else ""
-    return form if len(form) >= _MIN_DIGITS else ""
-
-
 @lru_cache(maxsize=20_000)
 def _pattern(known: Known) -> re.Pattern[str]:
-    number = _number_of(known)
-    if number:
-        spaced = r"[ ().\-/]{0,2}".join(number)
+    if known.number:
+        spaced = r"[ ().\-/]{0,2}".join(known.needle)
         prefix = r"(?:\(?\+?\d{1,4}\)?[ .-]{0,2}\(?0?\)?[ ]?)?\(?" if known.label == "PHONE" else ""
         return re.compile(
             rf"(?<![\w$€£])(?P<value>{prefix}{spaced})(?P<before>)(?!\w|[.,]\d)", re.IGNORECASE | re.ASCII

@@ -13,7 +13,7 @@ import hmac
 import re
 from collections.abc import Iterator, Mapping
 
-from agent_factory.privacy.known import Known
+from agent_factory.privacy.known import Known, to_know
 from agent_factory.privacy.label import PLACEHOLDER, Label, is_chinese, normalize, spellings, street_of
 from agent_factory.privacy.rule.chinese_name import split_chinese_name
 from agent_factory.privacy.word import is_ordinary
@@ -45,7 +45,7 @@ class Pseudonyms:
 
     def reserve(self, text: str) -> None:
         """Keep the numbers of placeholders that stand in ``text`` from being given to another value."""
-        for label, number in PLACEHOLDER.findall(text):
+        for label, number in PLACEHOLDER.findall(text) if "<" in text else ():
             self._last[label] = max(self._last.get(label, 0), int(number))
 
     def learn(self, label: Label, value: str, *, parts: tuple[str, str] | None = None) -> None:
@@ -63,14 +63,14 @@ class Pseudonyms:
             forms[form] = form
         if label == "BIRTHDATE":
             for spelling in spellings(form):
-                self._look_for(Known(label, spelling))
+                self._look_for(to_know(label, spelling))
         ordinary = label == "PERSON" and is_ordinary(value)
-        self._look_for(Known(label, value.strip(), exact_case=ordinary, as_name=ordinary))
+        self._look_for(to_know(label, value.strip(), exact_case=ordinary, as_name=ordinary))
 
     def learn_card_digits(self, digits: str) -> None:
         """Know the last digits of a card: looked for only where the text speaks of a card."""
         self._values.setdefault("CARD", {}).setdefault(digits, digits)
-        self._look_for(Known("CARD", digits, card_digits=True))
+        self._look_for(to_know("CARD", digits, card_digits=True))
 
     def give(self, label: Label, value: str) -> str:
         """The placeholder of a value, made at its first appearance."""
@@ -122,7 +122,7 @@ class Pseudonyms:
             if alias and alias not in forms:
                 forms[alias] = form
                 ordinary = is_ordinary(part)
-                self._look_for(Known("PERSON", part, exact_case=part is last or ordinary, as_name=ordinary))
+                self._look_for(to_know("PERSON", part, exact_case=part is last or ordinary, as_name=ordinary))
 
     def _learn_address(self, form: str, value: str) -> None:
         forms = self._values["ADDRESS"]
@@ -130,7 +130,7 @@ class Pseudonyms:
         forms[form] = forms.setdefault(street, street)
         for text in (value, value.split(",")[0]):
             if any(letter.isdigit() for letter in text):  # "Home" is too common to be looked for
-                self._look_for(Known("ADDRESS", text.strip()))
+                self._look_for(to_know("ADDRESS", text.strip()))
 
     def _rename(self, part: str, form: str) -> None:
         """A part of a name that was met alone turns out to be this person's."""

@@ -31,7 +31,7 @@ from agent_factory.privacy.document import (
     write_like,
 )
 from agent_factory.privacy.key import read_key
-from agent_factory.privacy.known import find_known
+from agent_factory.privacy.known import find_all_known
 from agent_factory.privacy.label import Label, label_of, normalize
 from agent_factory.privacy.plug import Plug, read_plugs
 from agent_factory.privacy.pseudonym import Pseudonyms, hash_value
@@ -186,8 +186,7 @@ class Redactor:
         found = [item for item in self.detector.find(text) if not thing or item.label not in _SHAPES]
         known = [
             Finding(item.label, start, end, text[start:end], _KNOWN_SCORE)
-            for item in session.known()
-            for start, end in find_known(item, text)
+            for item, start, end in find_all_known(session.known(), text)
         ]
         return list(choose((*found, *known), text)) if known else found
 

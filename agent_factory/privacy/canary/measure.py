@@ -3,7 +3,8 @@ own label, precision the share of replaced ones that were planted.
 
 Model: a canary is one message as ``redact_any`` gets it, prose or JSON. A value counts as found only if it
 is nowhere in the result; what was replaced counts as right only if it is the planted value but for some
-letters. Reference numbers of a recipe (``REF``) are its own affair and count neither way.
+letters. Reference numbers of a recipe (``REF``) are its own affair and count neither way. Names that
+nothing tells of, which take a language model to find, are a part of their own (``UNTOLD``) and not in the overall.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from typing import Any, NamedTuple, Protocol, cast
 
 from agent_factory.contracts.record import Part
 from agent_factory.core.error import InputError
-from agent_factory.privacy.canary import phrase
+from agent_factory.privacy.canary import chinese, english
 from agent_factory.privacy.canary.person import KIND_LABELS, Draw
 from agent_factory.privacy.canary.source import LANGUAGES, Language
 from agent_factory.privacy.label import Label
@@ -36,15 +37,17 @@ class RedactsText(Protocol):
 MIN_RECALL, MIN_PRECISION = 0.98, 0.90
 CHECK_SEED, CHECK_COUNT = 7_041, 600
 _HOLE = re.compile(r"\{(\w+)\}")
-_CLEAN_SHARE, _JSON_SHARE, _MARKDOWN_SHARE = 0.25, 0.3, 0.15
+_CLEAN_SHARE, _JSON_SHARE, _UNTOLD_SHARE, _MARKDOWN_SHARE = 0.25, 0.3, 0.05, 0.15
+UNTOLD = "PERSON untold"
 _SLACK = 3  # letters that a replaced text may have beyond the planted value
 
 
 class Planted(NamedTuple):
-    """A value of personal data in a canary."""
+    """A value of personal data in a canary; ``told`` where something beside it says what it is."""
 
     label: Label
     text: str
+    told: bool = True
 
 
 class Canary(NamedTuple):
@@ -76,7 +79,7 @@ class Tally(Part):
 
 
 class Measured(Part):
-    """What a redactor finds of a canary set: overall, and by ``LABEL`` and ``LABEL language``."""
+    """What a redactor finds of a canary set: overall, and by ``LABEL`` and ``LABEL language``; see ``UNTOLD``."""
 
     seed: int
     count: int
@@ -134,23 +137,26 @@ def measure_once(redactor: Redactor) -> Measured:
 
 
 def _make(rng: Random, language: Language) -> Canary:
-    draw, values = Draw(rng, language), dict[str, str]()
-    chat, markdown, clean, structured, clean_structured = _PHRASES[language]
-    is_clean, form = rng.random() < _CLEAN_SHARE, rng.random()
+    draw, values, said = Draw(rng, language), dict[str, str](), _PHRASES[language]
+    form = rng.random()
+    is_clean = rng.random() < _CLEAN_SHARE
 
     def fill(text: str) -> str:
         return _HOLE.sub(lambda hole: values.setdefault(hole[1], draw.value(_kind(hole[1]))), text)
 
     source = ""
     if form < _JSON_SHARE:
-        source, template = rng.choice(clean_structured if is_clean else structured)
+        source, template = rng.choice(said.CLEAN_JSON if is_clean else said.JSON)
         style = rng.choice([{"separators": (",", ":")}, {"indent": 2}, {}, {"ensure_ascii": False}])
         text = json.dumps(_fill_json(template, fill), **cast(Any, style))
+    elif form < _JSON_SHARE + _UNTOLD_SHARE:
+        text = fill(rng.choice(said.UNTOLD))
     elif is_clean:
-        text = fill(rng.choice(clean))
+        text = fill(rng.choice(said.CLEAN))
     else:
-        text = fill(rng.choice(markdown if form < _JSON_SHARE + _MARKDOWN_SHARE else chat))
-    planted = (Planted(KIND_LABELS[_kind(hole)], value) for hole, value in values.items() if _kind(hole) in KIND_LABELS)
+        text = fill(rng.choice(said.MARKDOWN if form > 1 - _MARKDOWN_SHARE else said.CHAT))
+    holes = ((hole, value) for hole, value in values.items() if _kind(hole) in KIND_LABELS)
+    planted = (Planted(KIND_LABELS[_kind(hole)], value, _kind(hole) != "stranger") for hole, value in holes)
     return Canary(language, source, text, tuple(planted))
 
 
@@ -189,16 +195,22 @@ def _tally(canary: Canary, redactor: RedactsText, counts: Counter[tuple[str, str
     replaced = [item for item in session.replaced if item.label != "REF"]
     for item in canary.planted:
         pieces = [other.text for other in replaced if other.label == item.label]
-        found = _covers(pieces, item.text) and item.text not in result
-        _count(counts, canary, item.label, planted=1, found=int(found))
+        found = _covers(pieces, item.text) and not any(form in result for form in _spellings(item.text))
+        _count(counts, canary, item.label if item.told else UNTOLD, planted=1, found=int(found))
     for item in replaced:
         right = any(other.label == item.label and _is_part(item.text, other.text) for other in canary.planted)
         _count(counts, canary, item.label, replaced=1, right=int(right))
 
 
 def _count(counts: Counter[tuple[str, str]], canary: Canary, label: str, **told: int) -> None:
-    for part in ("", label, f"{label} {canary.language}"):
+    parts = (label, f"{label} {canary.language}")
+    for part in parts if label == UNTOLD else ("", *parts):
         counts.update({(part, name): number for name, number in told.items()})
+
+
+def _spellings(value: str) -> set[str]:
+    """A value as prose and as JSON has it."""
+    return {value, json.dumps(value)[1:-1], json.dumps(value, ensure_ascii=False)[1:-1]}
 
 
 def _covers(pieces: Iterable[str], value: str) -> bool:
@@ -218,19 +230,4 @@ def _tally_of(counts: Counter[tuple[str, str]], part: str) -> Tally:
     return Tally(**{name: counts[part, name] for name in Tally.model_fields})
 
 
-_PHRASES: dict[Language, tuple[Any, Any, Any, Any, Any]] = {
-    "en": (
-        phrase.ENGLISH_CHAT,
-        phrase.ENGLISH_MARKDOWN,
-        phrase.ENGLISH_CLEAN,
-        phrase.ENGLISH_JSON,
-        phrase.ENGLISH_CLEAN_JSON,
-    ),
-    "zh": (
-        phrase.CHINESE_CHAT,
-        phrase.CHINESE_MARKDOWN,
-        phrase.CHINESE_CLEAN,
-        phrase.CHINESE_JSON,
-        phrase.CHINESE_CLEAN_JSON,
-    ),
-}
+_PHRASES: dict[Language, Any] = {"en": english, "zh": chinese}

@@ -16,7 +16,7 @@ from agent_factory.privacy.canary.thing import Things
 from agent_factory.privacy.label import Label
 
 KIND_LABELS: dict[str, Label] = {
-    **dict.fromkeys(("person", "given", "surname"), "PERSON"),
+    **dict.fromkeys(("person", "given", "surname", "stranger"), "PERSON"),
     **dict.fromkeys(("address", "street", "zip"), "ADDRESS"),
     **dict.fromkeys(("card", "last_four"), "CARD"),
     **dict.fromkeys(("national_id", "passport"), "NATIONAL_ID"),
@@ -64,6 +64,9 @@ class Draw(Things):
             return self.surname() + self.given()
         middle = f" {self.pick(ascii_uppercase)}." if self.chance(0.2) else ""
         return f"{self.given()}{middle} {self.surname()}"
+
+    def stranger(self) -> str:
+        return self.person()
 
     def email(self) -> str:
         first, last = (_plain(self.pick(names)) for names in (ENGLISH.given, ENGLISH.surnames))

@@ -10,7 +10,7 @@ import re
 
 import regex
 
-from agent_factory.privacy.rule.rule import CJK, SURE, Family, Look, Rule, words
+from agent_factory.privacy.rule.rule import CJK, SURE, Family, Rule, where, where_words, words
 
 _SUFFIX = (
     r"(?:(?:Street|Avenue|Road|Boulevard|Lane|Drive|Court|Square|Place|Terrace|Way|Parkway|Circle|Highway|Crescent|"
@@ -38,7 +38,7 @@ _CONTINENTAL = r"(?:rue|avenue|av\.|boulevard|bd|place|chemin|all[ée]e|quai|imp
 _SOUTHERN = r"(?:Calle|C/|Avenida|Avda\.|Paseo|Plaza|Via|Viale|Piazza|Corso|Rua|Travessa|Largo)"
 _SMALL = r"(?:de la|de l'|de|des|du|del|della|dei|di|da|do|dos|las|los|la|le)"
 
-_WESTERN = (
+_STREETS = (
     Rule(
         "ADDRESS",
         regex.compile(
@@ -49,6 +49,8 @@ _WESTERN = (
         ),
         SURE,
     ),
+)
+_SMALL_STREETS = (
     Rule(
         "ADDRESS",
         regex.compile(
@@ -56,6 +58,8 @@ _WESTERN = (
             r"(?:street|avenue|road|boulevard|lane|drive)\b"
         ),
     ),
+)
+_GERMAN = (
     Rule(
         "ADDRESS",
         regex.compile(
@@ -64,6 +68,8 @@ _WESTERN = (
         ),
         SURE,
     ),
+)
+_CONTINENTALS = (
     Rule(
         "ADDRESS",
         regex.compile(
@@ -71,6 +77,8 @@ _WESTERN = (
             rf"(?:[ -](?:{_SMALL} )?[A-ZÀ-Ý][\w'’-]+){{0,3}}(?:,?\s+\d{{5}}\s+[A-ZÀ-Ý][\w'’-]+)?"
         ),
     ),
+)
+_SOUTHERNS = (
     Rule(
         "ADDRESS",
         regex.compile(
@@ -79,15 +87,21 @@ _WESTERN = (
             r"(?:,?\s+\d{4,5}(?:-\d{3})?\s+[A-ZÀ-Ý][\w'’-]+)?"
         ),
     ),
+)
+_MILITARY = (
     Rule(
         "ADDRESS",
         regex.compile(r"\b(?:PSC|CMR|Unit) \d{3,5},? Box \d{1,5}(?:,?\s+[ADF]PO,? A[AEP] \d{5}(?:-\d{4})?)?"),
     ),
+)
+_BOXES = (
     Rule(
         "ADDRESS",
         regex.compile(rf"\bP\.?\s?O\.?\s?Box\s+\d{{1,6}}\b{_PLACE}", regex.MULTILINE | regex.IGNORECASE),
         SURE,
     ),
+)
+_STATE_CODES = (
     Rule(
         "ADDRESS",
         regex.compile(rf"\b{_STATES}\s+\d{{5}}(?:-\d{{4}})?\b(?![ -]\d)"),
@@ -96,6 +110,8 @@ _WESTERN = (
             end=True,
         ),
     ),
+)
+_CODES = (
     Rule(
         "ADDRESS",
         regex.compile(rf"{_NO_NUMBER}\d{{5}}(?:-\d{{4}})?(?![\w-]|[.,]\d)|(?<!\w){_POSTCODE}"),
@@ -123,27 +139,31 @@ _CHINESE = (
     Rule("ADDRESS", re.compile(r"(?:邮编|邮政编码)[^\d\n]{0,4}(?P<value>\d{6})(?!\d)")),
 )
 
-_STREETS = """
-    street st avenue ave av road rd boulevard blvd lane ln drive dr court ct square sq place pl terrace ter way parkway
+_SUFFIX_WORDS = """
+    street st avenue ave road rd boulevard blvd lane ln drive dr court ct square sq place pl terrace ter way parkway
     pkwy circle cir highway hwy crescent close row walk alley grove garden gardens quay mews loop trail trl plaza
-    turnpike parade box rue bd chemin quai impasse allee allée calle c avda avenida paseo via viale piazza corso rua
-    travessa largo
+    turnpike parade
 """
-_STREET_WORDS = frozenset(_STREETS.split())
-_HAS_CODE = re.compile(r"(?:stra(?:ss|ß)e|str\.|weg|gasse|platz|allee)\s|[A-Z]{2}\s+\d{5}", re.IGNORECASE)
+_HAS_SUFFIX = re.compile(r"\d[A-Za-z]?\s+(?:[A-Z]|\d+(?:st|nd|rd|th)\b)")
+_HAS_STATE = re.compile(r"[A-Z]{2}\s+\d{5}")
 _HAS_CHINESE = re.compile(
     r"[省市区县镇乡路街道巷弄村苑园城里院厦屯寓家府庭湾场组]\s?[A-Za-z]?[\d一二三四五六七八九十百]|地址|邮"
 )
 
 
-def _may_be_western(look: Look) -> bool:
-    return look.digits and (
-        not _STREET_WORDS.isdisjoint(look.words) or look.has("zip", "post") or _HAS_CODE.search(look.plain) is not None
-    )
+_has_suffix = where_words(_SUFFIX_WORDS, digits=True)
 
-
-def _may_be_chinese(look: Look) -> bool:
-    return look.chinese and _HAS_CHINESE.search(look.plain) is not None
-
-
-FAMILIES = (Family(_may_be_western, _WESTERN), Family(_may_be_chinese, _CHINESE))
+FAMILIES = (
+    Family(lambda look: _has_suffix(look) and _HAS_SUFFIX.search(look.plain), _STREETS),
+    Family(where_words("street avenue road boulevard lane drive", digits=True), _SMALL_STREETS),
+    Family(where("straße ", "strasse ", "str. ", "weg ", "gasse ", "platz ", "allee "), _GERMAN),
+    Family(where_words("rue avenue av boulevard bd place chemin quai impasse allee allée", digits=True), _CONTINENTALS),
+    Family(
+        where_words("calle c avda avenida paseo plaza via viale piazza corso rua travessa largo", digits=True),
+        _SOUTHERNS,
+    ),
+    Family(where_words("box", digits=True), (*_MILITARY, *_BOXES)),
+    Family(lambda look: look.digits and _HAS_STATE.search(look.plain), _STATE_CODES),
+    Family(lambda look: look.digits and look.has("zip", "post"), _CODES),
+    Family(lambda look: look.chinese and _HAS_CHINESE.search(look.plain), _CHINESE),
+)

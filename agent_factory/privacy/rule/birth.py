@@ -29,7 +29,7 @@ _CHINESE = r"(?:出生|生日|生于|诞辰|生辰)"
 _RULES = (
     Rule(
         "BIRTHDATE",
-        re.compile(rf"\b(?:born(?! to\b)|birth\w*|dob|d\.o\.b)\b[^\d\n\ufffc]{{0,30}}?(?P<value>{_DATE})", _FLAGS),
+        re.compile(rf"\b(?:born(?! to\b)|birth\w*|dob|d\.o\.b)\b[^\d\n\ufffc]{{0,40}}?(?P<value>{_DATE})", _FLAGS),
     ),
     Rule(
         "BIRTHDATE",

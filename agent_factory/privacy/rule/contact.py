@@ -5,7 +5,7 @@ from __future__ import annotations
 import ipaddress
 import re
 
-from agent_factory.privacy.rule.rule import LIKELY, SURE, Family, Rule, where, where_digits, words
+from agent_factory.privacy.rule.rule import LIKELY, SURE, Family, Rule, where, where_digits, where_words, words
 
 _L = r"A-Za-z0-9\u00c0-\u024f"
 _HOST_WORD = words(
@@ -71,6 +71,15 @@ _GROUPED = re.compile(
     r"(?<![\w.])(?<![0-9A-F]:)[0-9A-F]{0,4}(?::[0-9A-F]{0,4}){2,7}(?![\w:])", re.ASCII | re.IGNORECASE
 )
 _LONG_HOSTS = (Rule("IP", _GROUPED, LIKELY, _is_long_host),)
+_USER = (
+    Rule(
+        "USER",
+        re.compile(
+            r"\buser[ \t]+[\"'`]?"
+            r"(?P<value>(?=[a-z._-]*\d)[a-z](?:[a-z0-9]*[._-][a-z0-9._-]*|[a-z]{3,}\d{1,4}))(?![\w@-])"
+        ),
+    ),
+)
 _USERS = (
     Rule(
         "USER",
@@ -92,5 +101,25 @@ FAMILIES = (
     Family(lambda look: "@" in look.plain or "at" in look.words, _EMAILS),
     Family(where_digits(r"\d\.\d{1,3}\.\d{1,3}\.\d"), _HOSTS),
     Family(where_digits(r":[0-9A-F]{0,4}:", re.IGNORECASE), _LONG_HOSTS),
-    Family(where("user", "log", "name", "handle", "用户", "账号", "帐号", "登录", "昵称"), _USERS),
+    Family(where_words("user", digits=True), _USER),
+    Family(where("user id", "userid"), _USERS[:1]),
+    Family(
+        where(
+            "username",
+            "user name",
+            "user_name",
+            "login",
+            "log in",
+            "log-in",
+            "handle",
+            "nick",
+            "screen",
+            "用户名",
+            "账号",
+            "帐号",
+            "登录名",
+            "昵称",
+        ),
+        _USERS[1:],
+    ),
 )

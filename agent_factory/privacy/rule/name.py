@@ -25,11 +25,12 @@ _AND = regex.compile(r"(?:[ \t]*[,;&/][ \t]*(?:and[ \t]+)?|[ \t]+(?:and|und|et|y
 _MAX_WORDS = 4
 _BRANDS = frozenset(["martens", "pepper", "oetker", "scholl", "coffee", "clean", "muscle", "bean", "beats"])  # Dr. …
 
-_RELATIVE = (
-    r"husband|wife|partner|fianc[ée]e?|son|daughter|brother|sister|mother|father|mum|mom|dad|boss|friend|neighbou?r"
-    r"|colleague|flatmate|roommate|landlord|landlady|assistant|lawyer|doctor|uncle|aunt|cousin|nephew|niece"
-    r"|grand(?:mother|father)"
+_RELATIVE_WORDS = (
+    "husband wife partner fiance fiancé fiancee fiancée son daughter brother sister mother father mum mom dad boss"
+    " friend neighbor neighbour colleague flatmate roommate landlord landlady assistant lawyer doctor uncle aunt cousin"
+    " nephew niece grandmother grandfather"
 )
+_RELATIVE = "|".join(_RELATIVE_WORDS.split())
 _HOLDERS = """
     holder cardholder accountholder policyholder passenger traveller traveler customer client patient guest recipient
     tenant beneficiary employee applicant payee caller subscriber student contact consignee sender manager owner agent
@@ -52,11 +53,12 @@ _LINE_START = r"(?:^|[\n.!?>*\"“][ \t]*)"
 class Cue(NamedTuple):
     """Where a name begins (at the end of ``pattern``), how many words it must have, and what must follow it.
 
-    A text without one of ``needs`` (words in small letters; none: any text) is not searched. With ``lower``, two
-    words in small letters are a name too.
+    A text without one of ``needs`` (words in small letters), or without one of ``phrases``, is not searched. With
+    ``lower``, two words in small letters are a name too.
     """
 
     needs: frozenset[str]
+    phrases: tuple[str, ...]
     pattern: Any
     least: int
     then: Any = None
@@ -65,7 +67,9 @@ class Cue(NamedTuple):
 
 def _cue(needs: str, words: str, least: int, then: str | None = None, *, lower: bool = False) -> Cue:
     ends = regex.compile(then, regex.MULTILINE) if then else None
-    return Cue(frozenset(needs.split()), regex.compile(words, regex.MULTILINE), least, ends, lower)
+    told, _, phrases = needs.partition("|")
+    texts = tuple(phrase for phrase in phrases.split("|") if phrase)
+    return Cue(frozenset(told.split()), texts, regex.compile(words, regex.MULTILINE), least, ends, lower)
 
 
 CUES = (
@@ -88,7 +92,7 @@ CUES = (
         2,
     ),
     _cue(
-        "signed attn c from met cust reach contact",
+        "signed attn c regards met cust reach contact",
         r"\b(?i:signed(?: by|:)|attn[.:]?|c/o|regards from|met(?: with)?|cust\.?|reach|contact) ",
         2,
     ),
@@ -98,10 +102,12 @@ CUES = (
         2,
     ),
     _cue(
-        "to", r"\b(?i:ship|send|sent|deliver(?:ed)?|mail(?:ed)?|forward(?:ed)?|post)(?: \w+){0,3} to:?[ \t]*\n[ \t]*", 2
+        "ship send sent deliver delivered mail mailed forward forwarded post|\n",
+        r"\b(?i:ship|send|sent|deliver(?:ed)?|mail(?:ed)?|forward(?:ed)?|post)(?: \w+){0,3} to:?[ \t]*\n[ \t]*",
+        2,
     ),
     _cue(_HOLDER_WORDS, rf"\b(?i:{_HOLDER}){_AFTER_HOLDER}", 2),
-    _cue("my his her their our", rf"\b(?i:my|his|her|their|our) (?i:{_RELATIVE})(?:,|:| is| called)?[ \t]+", 1),
+    _cue(_RELATIVE_WORDS, rf"\b(?i:my|his|her|their|our) (?i:{_RELATIVE})(?:,|:| is| called)?[ \t]+", 1),
     _cue(
         "dear hi hello hey hiya good",
         rf"{_LINE_START}(?i:dear|hi|hello|hey|hiya|good (?:morning|afternoon|evening))[ \t]+",
@@ -110,7 +116,7 @@ CUES = (
     ),
     _cue(_TITLES, rf"\b(?:{_TITLE})\b\.?[ \t]+", 1),
     _cue(
-        "regards wishes thanks thank cheers sincerely yours best love greetings br respectfully take",
+        "regards wishes thanks thank cheers sincerely yours best love greetings br respectfully take|\n",
         rf"(?i:^[ \t>]*(?:(?:kind|best|warm|many|with)[ \t]+)*(?:{_CLOSING})[^\n\p{{L}}]{{0,3}}\s*?\n)[ \t\n>*_–—-]*",
         1,
         r"[ \t*_]*(?:\n|$|,)",
@@ -121,7 +127,7 @@ CUES = (
         1,
         r"[!,.]|\s*\Z",
     ),
-    _cue("", r"(?:^|\n)[ \t]*(?:--+|[–—~])[ \t]*", 1, r"[ \t]*(?:\n|\Z)"),
+    _cue("|-|–|—|~", r"(?:^|\n)[ \t]*(?:--+|[–—~])[ \t]*", 1, r"[ \t]*(?:\n|\Z)"),
 )
 _CHINESE_CUE = _cue("", rf"(?:{_CHINESE})[\s:：是为叫|*]{{0,5}}", 1)
 _ABOVE_ADDRESS = regex.compile(
@@ -143,7 +149,7 @@ _BEFORE_WORD = (
 def find_names(look: Look) -> Iterator[Finding]:
     """Names behind cues, and the further names of a list that begins with one."""
     for cue in CUES:
-        if not (cue.needs and cue.needs.isdisjoint(look.words)):
+        if (not cue.needs or not cue.needs.isdisjoint(look.words)) and (not cue.phrases or look.has(*cue.phrases)):
             yield from _follow(look, cue)
     if look.chinese:
         yield from _follow(look, _CHINESE_CUE)

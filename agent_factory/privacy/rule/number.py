@@ -11,7 +11,7 @@ from typing import Literal
 from agent_factory.privacy import checksum
 from agent_factory.privacy.checksum import Check
 from agent_factory.privacy.rule.phone import THING
-from agent_factory.privacy.rule.rule import LIKELY, SURE, Family, Rule, where_digits, words
+from agent_factory.privacy.rule.rule import LIKELY, SURE, Family, Rule, where_digits, where_named, where_words, words
 
 _CARD_WORD = words(
     r"cards?|visa|mastercard|master card|amex|american express|discover|maestro|jcb|unionpay|credit|debit|pan|cc"
@@ -37,18 +37,32 @@ def _is_identity(text: str) -> bool:
     return sum(letter.isdigit() for letter in text) >= 5
 
 
+def _any_of(*checks: Check) -> Check:
+    return lambda text: any(check(text) for check in checks)
+
+
 def _number(
     label: Literal["SSN", "NATIONAL_ID"], shape: str, check: Check | None, context: str | None = None, flags: int = 0
 ) -> Rule:
-    """A number with a check; without a ``context`` that names it, it must not be named as a thing's."""
+    """A number with a check, that may need a ``context`` which names it, and must not be named as a thing's."""
     return Rule(
         label,
         re.compile(rf"(?<![A-Za-z0-9.-]){shape}(?![A-Za-z0-9]|[.-]\d)", re.ASCII | flags),
         SURE,
         check,
         words(context) if context else None,
-        None if context else THING,
+        THING,
     )
+
+
+_ENDING_WORDS = (
+    *("ending", "ends in", "ends with", "last four", "last 4", "last4", "last-4", "last-four", "****", "xxxx"),
+    *("••••", "尾号", "末四", "末4", "后四", "后4"),
+)
+_NAMING = (
+    *("passport", "travel doc", "reisepass", "pasaporte", "passeport", "licen", "identity card", "national id"),
+    *("personal id", "id card", "证", "护照"),
+)
 
 
 _CARDS = (
@@ -96,35 +110,41 @@ _IBANS = tuple(
     )
     for gap, flags in ((" ", re.ASCII), ("-", re.ASCII), ("", re.ASCII | re.IGNORECASE))
 )
-_SSN_WORD = r"ssn|social security|social|itin|tax ?payer|tax id"
-_SOCIAL = (
-    _number("SSN", r"\d{3}([-. ])\d{2}\1\d{4}", checksum.is_us_ssn),
-    _number("SSN", r"\d{9}|\d{3} ?- ?\d{2} ?- ?\d{4}", checksum.is_us_ssn, _SSN_WORD),
+_SOCIAL = _number("SSN", r"\d{3}([-. ])\d{2}\1\d{4}", checksum.is_us_ssn)
+_SOCIAL_NAMED = _number(
+    "SSN", r"\d{9}|\d{3} ?- ?\d{2} ?- ?\d{4}", checksum.is_us_ssn, r"ssn|social security|social|itin|tax ?payer|tax id"
 )
-_NATIONAL = (
-    _number("NATIONAL_ID", r"[1-8]\d{5} ?(?:18|19|20)\d{6} ?\d{3}[\dXx]", checksum.is_china_id),
-    _number("NATIONAL_ID", r"\d{4}[ -]\d{4}[ -]\d{4}", checksum.is_aadhaar),
-    _number("NATIONAL_ID", r"\d{12}", checksum.is_aadhaar, "aadhaar|aadhar|uidai|uid"),
-    _number("NATIONAL_ID", r"\d{3}\.\d{3}\.\d{3}-\d{2}", checksum.is_cpf),
-    _number("NATIONAL_ID", r"\d{11}", checksum.is_cpf, "cpf"),
-    _number("NATIONAL_ID", r"[12] ?\d\d ?(?:0[1-9]|1[0-2]) ?(?:\d\d|2[AB]) ?\d{3} ?\d{3} ?\d\d", checksum.is_france_id),
-    _number("NATIONAL_ID", r"\d{11}", checksum.is_pesel, "pesel"),
-    _number("NATIONAL_ID", r"\d{3} ?\d{2} ?\d{4}|\d{4}[. ]\d{2}[. ]\d{3}", checksum.is_bsn, "bsn|burgerservicenummer"),
+# Several shapes are one pattern, since each pattern costs a pass: whichever check fits decides.
+_UNNAMED = (
     _number(
-        "NATIONAL_ID", r"\d{3}([- ]?)\d{3}\1\d{3}", checksum.is_luhn_nine, "sin|social insurance|assurance sociale|nas"
+        "NATIONAL_ID",
+        r"(?:[1-8]\d{5} ?(?:18|19|20)\d{6} ?\d{3}[\dXx]|\d{4}[ -]\d{4}[ -]\d{4}|\d{3}\.\d{3}\.\d{3}-\d{2}"
+        r"|\d{6}-[1-8]\d{6}|[12] ?\d\d ?(?:0[1-9]|1[0-2]) ?(?:\d\d|2[AB]) ?\d{3} ?\d{3} ?\d\d)",
+        _any_of(
+            checksum.is_china_id, checksum.is_aadhaar, checksum.is_cpf, checksum.is_korea_id, checksum.is_france_id
+        ),
     ),
-    _number("NATIONAL_ID", r"\d{3}([- ]?)\d{3}\1\d{4}", checksum.is_nhs, "nhs|national health"),
-    _number("NATIONAL_ID", r"\d{6}-[1-8]\d{6}", checksum.is_korea_id),
 )
 _LETTERED = (
-    _number("NATIONAL_ID", r"(?:\d{8}-?[A-Z]|[XYZ]-?\d{7}-?[A-Z])", checksum.is_spain_id),
-    _number("NATIONAL_ID", r"[A-Z]{6}\d\d[A-Z]\d\d[A-Z]\d{3}[A-Z]", checksum.is_italy_code, flags=re.IGNORECASE),
+    _number(
+        "NATIONAL_ID",
+        r"(?:\d{8}-?[A-Z]|[XYZ]-?\d{7}-?[A-Z]|[STFG]\d{7}[A-Z]|[A-Z]{1,2}\d{6} ?\([\dA]\))",
+        _any_of(checksum.is_spain_id, checksum.is_singapore_id, checksum.is_hong_kong_id),
+    ),
     _number("NATIONAL_ID", r"(?!BG|GB|NK|KN|TN|NT|ZZ)[A-CEGHJ-PR-TW-Z][A-CEGHJ-NPR-TW-Z](?: ?\d\d){3} ?[A-D]", None),
-    _number("NATIONAL_ID", r"[STFG]\d{7}[A-Z]", checksum.is_singapore_id),
-    _number("NATIONAL_ID", r"[A-Z]{1,2}\d{6} ?\([\dA]\)", checksum.is_hong_kong_id),
-    _number("NATIONAL_ID", r"[A-Z]{1,2}\d{6}[\dA]", checksum.is_hong_kong_id, "hkid|香港|身份证|证件"),
-    _number("NATIONAL_ID", r"[A-Z][1289]\d{8}", checksum.is_taiwan_id, "taiwan|台湾|身份证|证件|national id|id card"),
-    _number("NATIONAL_ID", r"[A-Z]{3}[ABCFGHLJPT][A-Z]\d{4}[A-Z]", None, "pan|permanent account|income tax"),
+)
+_FISCAL = _number("NATIONAL_ID", r"[A-Z]{6}\d\d[A-Z]\d\d[A-Z]\d{3}[A-Z]", checksum.is_italy_code, flags=re.IGNORECASE)
+_BY_NAME = (
+    ("aadhaar aadhar uidai uid", r"\d{12}", checksum.is_aadhaar),
+    ("cpf", r"\d{11}", checksum.is_cpf),
+    ("pesel", r"\d{11}", checksum.is_pesel),
+    ("bsn burgerservicenummer", r"\d{3} ?\d{2} ?\d{4}|\d{4}[. ]\d{2}[. ]\d{3}", checksum.is_bsn),
+    ("sin insurance sociale nas", r"\d{3}([- ]?)\d{3}\1\d{3}", checksum.is_luhn_nine),
+    ("nhs health", r"\d{3}([- ]?)\d{3}\1\d{4}", checksum.is_nhs),
+    ("hkid 香港 身份证 证件", r"[A-Z]{1,2}\d{6}[\dA]", checksum.is_hong_kong_id),
+    ("taiwan 台湾 身份证 证件 national card", r"[A-Z][1289]\d{8}", checksum.is_taiwan_id),
+    ("ni", r"(?=[A-Z]{0,2}\d)[A-Z0-9]{8,11}", _is_identity),
+    ("pan permanent income", r"[A-Z]{3}[ABCFGHLJPT][A-Z]\d{4}[A-Z]", None),
 )
 _NUMBERED = r"(?:[ -]?(?:numbers?|no\.?|nr\.?|#))?"
 _CODE = r"(?=[A-Z -]*\d)[A-Z0-9](?:[ -]?[A-Z0-9]){5,19}(?![A-Za-z0-9])"
@@ -157,14 +177,22 @@ _NAMED = (
 
 FAMILIES = (
     Family(where_digits(r"\d(?:[ .-]?\d){11}"), _CARDS),
-    Family(lambda look: look.digits and look.has("end", "last", "****", "xxxx", "••••", "尾号", "末", "后"), _ENDINGS),
+    Family(lambda look: look.digits and look.has(*_ENDING_WORDS), _ENDINGS),
     Family(where_digits(r"(?<![A-Z0-9])[A-Z]{2}\d{2}[ -]?[A-Z0-9]{4}", re.IGNORECASE), _IBANS),
-    Family(where_digits(r"\d(?:[ .-]{0,3}\d){7}"), (*_SOCIAL, *_NATIONAL)),
-    Family(where_digits(r"[A-Z][ -]?\d\d|\d\d[ -]?[A-Z]", re.IGNORECASE), _LETTERED),
+    Family(where_digits(r"\d{3}[-. ]\d{2}[-. ]\d{4}"), (_SOCIAL,)),
+    Family(where_words("ssn social itin tax taxpayer", digits=True), (_SOCIAL_NAMED,)),
     Family(
-        lambda look: (
-            look.digits and look.has("pass", "licen", "ident", "national", "id card", "travel", "reise", "证", "护照")
-        ),
-        _NAMED,
+        where_digits(r"\d{6}[ -]?\d{7}|\d{4}[ -]\d{4}[ -]\d{4}|\.\d{3}-\d\d|[12] ?\d\d ?\d\d ?\d[\dAB] ?\d{3} ?\d{3}"),
+        _UNNAMED,
+    ),
+    Family(where_digits(r"\d{6,8}-?[A-Z]|[A-Z]\d{6}|[A-Z]{2} ?\d\d ?\d\d ?\d\d"), _LETTERED),
+    Family(where_digits(r"[A-Z]{6}\d\d[A-Z]", re.IGNORECASE), (_FISCAL,)),
+    Family(lambda look: look.digits and look.has(*_NAMING), _NAMED),
+    *(
+        Family(
+            where_named(names),
+            (_number("NATIONAL_ID", f"(?:{shape})", check, names.replace(" ", "|")),),
+        )
+        for names, shape, check in _BY_NAME
     ),
 )

@@ -8,10 +8,10 @@ from __future__ import annotations
 import re
 
 from agent_factory.privacy.checksum import Check
-from agent_factory.privacy.rule.rule import LIKELY, SURE, Family, Rule, where_digits, words
+from agent_factory.privacy.rule.rule import LIKELY, SURE, Family, Look, Rule, where_digits, words
 
 THING = words(
-    r"orders?|item|sku|part|model|invoice|ticket|case|ref|reference|tracking|serial|contract|policy|isbn|ean|upc"
+    r"orders?|claim|item|sku|part|model|invoice|ticket|case|ref|reference|tracking|serial|contract|policy|isbn|ean|upc"
     r"|barcode|article|parcel|shipment|booking|confirmation|transaction|request|version|build|units?|sold|queue"
     r"|订单|单|编|序列|货|流水|发票|合同|工单|版本|型|条|商品|快递|运单|排队|房间|座位|会员|工",
     end=True,
@@ -63,17 +63,31 @@ def _rule(shape: str, check: Check | None = None, context: re.Pattern[str] | Non
     return Rule("PHONE", re.compile(_FREE + shape + _END, re.ASCII), LIKELY, check, context, THING)
 
 
-_RULES = (
+_PLUS = (
     Rule("PHONE", re.compile(rf"(?<![\w+])\(?\+\(?\d[\d ().\-/]{{5,19}}\d{_END}", re.ASCII), SURE, _is_international),
-    _rule(r"00 ?[1-9][\d ().\-/]{7,18}\d", _is_international),
-    _rule(r"(?:1[-. ])?(?:\([2-9]\d{2}\) ?|[2-9]\d{2}[-. ])[2-9]\d{2}[-. ]\d{4}"),
-    _rule(r"(?:\(0\d{1,4}\) ?|0\d{1,4}[ /-])\d{2,4}(?:[ -]?\d{2,4}){1,4}", _is_trunk),
-    _rule(r"(?:\(?86\)?[- ]?)?1[3-9]\d(?:-\d{4}-| \d{4} )\d{4}"),
-    _rule(r"\(?\d[\d ().\-/]{5,16}\d", _is_announced, _BESIDE),
 )
+_ZEROS = (
+    _rule(r"00 ?[1-9][\d ().\-/]{7,18}\d", _is_international),
+    _rule(r"(?:\(0\d{1,4}\) ?|0\d{1,4}[ /-])\d{2,4}(?:[ -]?\d{2,4}){1,4}", _is_trunk),
+)
+_GROUPED = (
+    _rule(r"(?:1[-. ])?(?:\([2-9]\d{2}\) ?|[2-9]\d{2}[-. ])[2-9]\d{2}[-. ]\d{4}"),
+    _rule(r"(?:\(?86\)?[- ]?)?1[3-9]\d(?:-\d{4}-| \d{4} )\d{4}"),
+)
+_ANNOUNCED = (_rule(r"\(?\d[\d ().\-/]{5,16}\d", _is_announced, _BESIDE),)
 _CHINESE = (_rule(r"(?:86-?)?1[3-9]\d{9}"),)
+_HAS_SEVEN = re.compile(r"\d(?:[ ()./-]{0,3}\d){6}", re.ASCII)
+_HAS_WORD = re.compile(_WORD, re.IGNORECASE)
+
+
+def _may_hold(look: Look) -> bool:
+    return look.digits and _HAS_SEVEN.search(look.plain) is not None
+
 
 FAMILIES = (
-    Family(where_digits(r"\d(?:[ ()./-]{0,3}\d){6}"), _RULES),
+    Family(lambda look: "+" in look.plain and _may_hold(look), _PLUS),
+    Family(lambda look: "0" in look.plain and _may_hold(look), _ZEROS),
+    Family(where_digits(r"\d{3}[)\-. ]{1,2}\d{3,4}[-. ]\d{4}"), _GROUPED),
+    Family(lambda look: _may_hold(look) and _HAS_WORD.search(look.plain), _ANNOUNCED),
     Family(lambda look: look.chinese and _HAS_ELEVEN.search(look.plain), _CHINESE),
 )

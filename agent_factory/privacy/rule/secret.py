@@ -10,7 +10,7 @@ import math
 import re
 from collections import Counter
 
-from agent_factory.privacy.rule.rule import LIKELY, SURE, Family, Rule, where
+from agent_factory.privacy.rule.rule import LIKELY, SURE, Family, Rule, where, where_words
 
 _MIN_OPAQUE, _MIN_ENTROPY = 12, 3.0
 _SENTENCE_WORDS = """
@@ -45,9 +45,9 @@ _KEY_WORD = (
     r"(?:(?:api|access|secret|private|auth|client|account|encryption|signing|master|service|app|storage|session|refresh|id)"
     r"[ _-]?){1,2}(?:key|token|secret)(?:[ _-]?id)?|secret|token|credentials?"
 )
-_WORD = r"(?:pass ?(?:word|phrase|code)|passwd|pwd)s?"
+_WORD = r"(?:pass ?(?:word|phrase|code)|passwd|pwd|\bpw)s?"
 _QUOTE = r"[\"'`*_]{0,3}"
-_TELLS = rf"{_QUOTE}[ \t]*(?:=>|:=|[:=|]|is|was|are|reads)[ \t]*{_QUOTE}"
+_TELLS = rf"{_QUOTE}[ \t]*(?:=>|:=|[:=|]|is|was|are|reads|to)[ \t]*{_QUOTE}"
 _VALUE = r"(?P<value>[^\s\"'`,;<>|，。；]{%d,}(?<![.:!?)*]))"
 
 
@@ -79,7 +79,7 @@ _PREFIXED = (
         SURE,
     ),
 )
-_ANNOUNCED = (
+_KEYED = (
     Rule(
         "SECRET",
         re.compile(r"\b(?:bearer|basic|token)[ \t]+(?P<value>[A-Za-z0-9._~+/=-]{16,})", re.I | re.ASCII),
@@ -87,43 +87,53 @@ _ANNOUNCED = (
         is_opaque,
     ),
     Rule("SECRET", re.compile(rf"(?<![A-Za-z])(?:{_KEY_WORD}){_TELLS}{_VALUE % 12}", re.I), LIKELY, is_opaque),
-    Rule("SECRET", re.compile(rf"(?:密钥|秘钥|令牌|私钥|口令)[\s:=是为|*]{{1,6}}{_VALUE % 8}"), LIKELY, str.isascii),
+)
+_QUERIES = (
     Rule(
         "SECRET",
         re.compile(r"[?&][\w-]*(?:token|key|secret|sig|signature|password|auth)=(?P<value>[^&\s\"'<>]{8,})", re.I),
     ),
+)
+_PASSWORDS = (
     Rule(
         "SECRET",
         re.compile(
-            rf"{_WORD}(?: (?:for|of|to) [^\n:=.,;]{{1,24}}|{_QUOTE})[ \t]*[:=|][ \t]*{_QUOTE}{_VALUE % 3}",
-            re.I,
+            rf"{_WORD}(?: (?:for|of|to) [^\n:=.,;]{{1,24}}|{_QUOTE})[ \t]*[:=|][ \t]*{_QUOTE}{_VALUE % 3}", re.I
         ),
         LIKELY,
         _is_password,
     ),
-    Rule(
-        "SECRET",
-        re.compile(rf"{_WORD} (?:is|was|to|=) [\"'`]?{_VALUE % 4}", re.I),
-        LIKELY,
-        _is_mixed,
-    ),
-    Rule("SECRET", re.compile(r"密码[\s:=是为|*]{1,6}(?P<value>[!-~]{3,})"), LIKELY, _is_mixed),
+    Rule("SECRET", re.compile(rf"{_WORD} (?:is|was|to|=) [\"'`]?{_VALUE % 4}", re.I), LIKELY, _is_mixed),
+)
+_CHINESE = (
+    Rule("SECRET", re.compile(rf"(?:密钥|秘钥|令牌|私钥|口令)[\s:=是为|*]{{1,6}}{_VALUE % 8}"), LIKELY, str.isascii),
+    Rule("SECRET", re.compile(r"密码[\s:=是为|*]{0,6}(?P<value>[!-~]{3,})"), LIKELY, _is_mixed),
+)
+_PINS = (
     Rule(
         "SECRET",
         re.compile(r"\b(?:pin|cvv2?|cvc2?)(?: number)?(?: is|:|=)? {0,2}(?P<value>\d{3,8})\b", re.I | re.ASCII),
     ),
-    Rule("SECRET", re.compile(r"://[^\s:/@]{1,64}:(?P<value>[^\s/@]{3,})@")),
 )
+_LOGINS = (Rule("SECRET", re.compile(r"://[^\s:/@]{1,64}:(?P<value>[^\s/@]{3,})@")),)
 
 _HAS_PREFIX = re.compile(
     r"sk-|[A-Za-z]{2}[-_]\w{10}|AKIA|ASIA|A[GIR][PDO]A|LTAI|AKID|AIza|ya29|SG\.|eyJ|:AA|PRIVATE KEY|/B[A-Z0-9]{8}"
 )
 
-_ANNOUNCING = """
-    pass pwd key token secret bearer basic credential auth pin cvv cvc :// sig 密码 密钥 秘钥 令牌 私钥 口令
-"""
+_KEY_NAMES = (
+    "key keys apikey token secret bearer basic credential credentials accesskey secretkey authtoken accesstoken"
+)
 
 FAMILIES = (
     Family(lambda look: _HAS_PREFIX.search(look.plain), _PREFIXED),
-    Family(where(*_ANNOUNCING.split()), _ANNOUNCED),
+    Family(where_words(_KEY_NAMES), _KEYED),
+    Family(lambda look: "=" in look.plain and ("?" in look.plain or "&" in look.plain), _QUERIES),
+    Family(
+        where("password", "pass word", "passphrase", "pass phrase", "passcode", "pass code", "passwd", "pwd", "pw "),
+        _PASSWORDS,
+    ),
+    Family(lambda look: look.chinese and look.has("密", "令牌", "私钥", "口令", "秘钥"), _CHINESE),
+    Family(where_words("pin cvv cvc", digits=True), _PINS),
+    Family(lambda look: "://" in look.plain and "@" in look.plain, _LOGINS),
 )

@@ -11,11 +11,12 @@ import pytest
 import agent_factory.privacy.rule
 from agent_factory.core.error import InputError
 from agent_factory.core.recipe import load_recipe
-from agent_factory.privacy.canary import phrase
+from agent_factory.privacy.canary import chinese, english
 from agent_factory.privacy.canary.measure import (
     CHECK_COUNT,
     MIN_PRECISION,
     MIN_RECALL,
+    UNTOLD,
     make_canaries,
     measure_canaries,
     measure_once,
@@ -27,7 +28,8 @@ from agent_factory.privacy.plug import Plug
 from agent_factory.privacy.redactor import Redactor
 
 HERE = Path(__file__)
-PHRASES = [text for name in dir(phrase) if name.startswith(("ENGLISH", "CHINESE")) for text in getattr(phrase, name)]
+FORMS = ("CHAT", "MARKDOWN", "CLEAN", "UNTOLD", "JSON", "CLEAN_JSON")
+PHRASES = [text for said in (english, chinese) for form in FORMS for text in getattr(said, form)]
 
 
 def _sources() -> str:
@@ -78,9 +80,17 @@ def test_every_hole_of_every_phrase_is_drawn() -> None:
 def test_the_rules_alone_meet_what_is_demanded(seed: int) -> None:
     measured = measure_canaries(seed, 1500)
     assert measured.passed, measured.told()
-    for name, part in measured.parts.items():
-        assert part.recall is not None, name
-        assert part.recall >= MIN_RECALL - 0.05, (name, part)
+    told = {name: part for name, part in measured.parts.items() if not name.startswith(UNTOLD)}
+    for name, part in told.items():
+        few = part.planted < 30  # of which two misses say little
+        assert part.planted - part.found <= (2 if few else (1 - MIN_RECALL + 0.05) * part.planted), (name, part)
+
+
+def test_a_name_that_nothing_tells_of_is_counted_apart() -> None:
+    measured = measure_canaries(11, 1500)
+    assert measured.parts[UNTOLD].planted > 50
+    of_labels = [part for name, part in measured.parts.items() if " " not in name]
+    assert sum(part.planted for part in of_labels) == measured.overall.planted
 
 
 def test_every_recipe_that_is_shipped_meets_it() -> None:
@@ -136,7 +146,7 @@ def test_a_value_that_is_left_anywhere_does_not_count_as_found() -> None:
 
     overall = measure_canaries(11, 50, Forgetful((), b"")).overall
     assert overall.right == overall.replaced > 40
-    assert overall.found < 5  # of JSON that escapes its characters the text cannot be seen
+    assert overall.found == 0
 
 
 def test_measured_once_for_all_redactors_of_a_digest() -> None:

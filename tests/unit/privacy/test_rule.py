@@ -18,6 +18,7 @@ FOUND = [
     ("resident id 110105 19491231 002X", "110105 19491231 002X", "NATIONAL_ID"),
     ("证件号码：123456199001011234", "123456199001011234", "NATIONAL_ID"),
     ("NI number is AB 12 34 56 C", "AB 12 34 56 C", "NATIONAL_ID"),
+    ("his NI number, since the move, has been 83049917 he says", "83049917", "NATIONAL_ID"),
     ("CPF 529.982.247-25", "529.982.247-25", "NATIONAL_ID"),
     ("Steuer-ID 86095742719", "86095742719", "NATIONAL_ID"),
     ("svenskt personnummer 811228-9874", "811228-9874", "NATIONAL_ID"),

@@ -1,7 +1,7 @@
-"""Full names that nothing introduces: a common given name with a capitalised word behind it.
+"""Full names that nothing introduces: a common given name before, or a common surname behind, a capitalised word.
 
-The list holds given names that are common in many countries and are neither places nor ordinary words. A
-given name alone, and a full name whose given name is not listed, stays: that takes a language model.
+The lists hold names that are common in many countries and are neither places nor ordinary words. A name alone,
+and a full name of which neither part is listed, stays: to find those takes a language model.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from collections.abc import Iterator
 import regex
 
 from agent_factory.privacy.rule.name import names_place, read_name
-from agent_factory.privacy.rule.rule import LIKELY, Finding, Look
+from agent_factory.privacy.rule.rule import LATIN_WORD, LIKELY, Finding, Look
 
 _NAMES = """
     Aaron Abdul Abigail Adam Adrian Adriana Agnes Agnieszka Ahmed Aisha Ajay Alan Albert Alberto Alejandra Alejandro
@@ -61,19 +61,54 @@ _NAMES = """
     Vijay Vikram Vincent Vincenzo Vladimir Volker Véronique Walter Waltraud Wanda Wendy Werner Wilhelm Willem
     William Wojciech Wolfgang Xavier Yannick Yasmin Yuki Yusuf Yves Yvonne Zainab Zoe Zofia Zuzanna Łukasz
 """
-_LOW_NAMES = frozenset(_NAMES.casefold().split())
-_GIVEN = regex.compile(rf"(?<![\p{{L}}\d_@.-])(?:{'|'.join(sorted(set(_NAMES.split())))})(?=[ \t]+(?:\p{{Lu}}))")
+_SURNAMES = """
+    Adams Aguilar Ahmad Akhtar Alexander Ali Allen Almeida Alvarado Alvarez Andersen Anderson Andersson Andrews
+    Armstrong Arnold Ashworth Atkinson Bailey Barnes Barrett Bauer Baumann Becker Bennett Bergmann Bernard Bhatt
+    Bianchi Bishop Bowman Boyd Bradley Brennan Bryant Burke Burton Byrne Böhm Caldwell Campbell Cardoso Carlson
+    Carroll Carvalho Castillo Castro Chandra Chapman Chavez Chowdhury Christensen Clarke Coleman Collins Connolly
+    Cooper Costa Cox Crawford Cruz Cunningham Davidson Davies Davis Desai Diaz Dixon Dominguez Dubois Duncan Dunn
+    Duran Díaz Edwards Elliott Ellis Eriksson Espinosa Esposito Estrada Evans Fernandes Fernandez Fernández Ferrari
+    Ferreira Fitzgerald Fleming Fletcher Flores Foster Fournier Fowler Francis Franklin Fraser Freeman Fuchs
+    Fujimoto Garcia García Gardner Garrett Gibson Gill Girard Gomes Gomez Gonzales Gonzalez González Goodman Graham
+    Greene Griffin Gruber Guerrero Gupta Gustafsson Gutierrez Guzman Gómez Hamilton Hansen Hanson Hansson Harper
+    Harris Harrison Hartmann Harvey Hassan Hayashi Hayes Henderson Hernandez Hernández Herrera Hicks Hoffman
+    Hoffmann Hopkins Horvath Howard Hughes Hussain Ivanov Jackson Jacobs Jansen Jansson Jenkins Jensen
+    Jimenez Jiménez Johansen Johansson Johnson Johnston Jones Kaiser Kapoor Karlsson Kaur Keller Kelly Kennedy Khan
+    Kimura Klein Kobayashi Koch Kowalczyk Kowalska Kowalski Krause Kruger Krüger Kumar Köhler Lambert Larsen Larson
+    Larsson Lefebvre Lehmann Leroy Lewandowski Lewis Lindberg Lindgren Lopes Lopez Lynch López MacDonald Mahmood
+    Maier Maldonado Malik Marino Marques Martinez Martínez Matsumoto Mayer McCarthy McDonald McGrath McKenzie Medina
+    Mehta Meier Mendes Mendez Mendoza Meyer Michaud Miller Mitchell Montgomery Moore Morales Moreau Moreno Moretti
+    Morris Morrison Mueller Munoz Murphy Murray Muñoz Müller Nair Nakamura Navarro Neumann Nguyen Nielsen Nilsson
+    Novak Nowak Nunez O'Brien O'Connor O'Neill Okafor Oliveira Olsen Olson Olsson Ortega Ortiz Osborne Owens Palmer
+    Papadopoulos Patel Patterson Pearson Pedersen Pereira Perez Perkins Perry Petrov Petrova Petrović Phillips
+    Popescu Popov Powell Pratt Pérez Quinn Rahman Ramirez Ramos Ramírez Rasmussen Reddy Reynolds Ribeiro Richards
+    Richardson Richter Riley Rivera Roberts Robertson Robinson Rocha Rodrigues Rodriguez Rodríguez Rogers Romano
+    Romero Rossi Rousseau Russell Russo Ryan Salazar Sanchez Sanders Santos Sato Schmid Schmidt Schmitt Schneider
+    Scholz Schreiber Schröder Schubert Schulz Schulze Schumacher Schuster Schwartz Schwarz Schäfer Sharma Shaw
+    Shimizu Silva Simmons Simpson Singh Smirnov Smith Soares Soto Souza Spencer Stephens Stevens Stewart Suarez
+    Sullivan Suzuki Svensson Sánchez Sørensen Takahashi Tanaka Taylor Thompson Thomson Torres Turner Vargas Vasquez
+    Vega Verma Vogel Vásquez Wagner Walker Wallace Walsh Watanabe Watkins Watson Weber Weiss Wheeler Whitaker
+    Wilkinson Williams Williamson Wilson Wolff Wright Yamamoto Yılmaz Zhang Ziegler Zimmermann
+"""
+_GIVEN = frozenset(_NAMES.casefold().split())
+_LAST = frozenset(_SURNAMES.casefold().split())
+_LOW = _GIVEN | frozenset(word for name in _LAST for word in LATIN_WORD.findall(name))
+_CAPITAL = regex.compile(r"(?<![\p{L}\d_@.'’-])\p{Lu}[\p{L}'’]+(?=[ \t]+\p{Lu})")
 _SAINT = regex.compile(r"(?:San|Santa|St\.?|Saint|Port|Fort|Lake|Mount|Cape|Los|Las)[ \t]+$")
 
 
-def find_given_names(look: Look) -> Iterator[Finding]:
-    """Full names that begin with a common given name."""
-    if _LOW_NAMES.isdisjoint(look.words):
+def find_common_names(look: Look) -> Iterator[Finding]:
+    """Full names whose first word is a common given name, or whose last one is a common surname."""
+    if _LOW.isdisjoint(look.words):
         return
-    text, plain, end = look.text, look.plain, 0
-    for match in _GIVEN.finditer(plain):
+    plain, end = look.plain, 0
+    for match in _CAPITAL.finditer(plain):
         if match.start() < end or _SAINT.search(plain[max(0, match.start() - 8) : match.start()]):
             continue
-        start, end, count = read_name(plain, match.start())
-        if count > 1 and not names_place(plain, start, end):
-            yield Finding("PERSON", start, end, text[start:end], LIKELY)
+        start, stop, count = read_name(plain, match.start())
+        if count < 2 or names_place(plain, start, stop):
+            continue
+        words = plain[start:stop].casefold().split()
+        if words[0] in _GIVEN or words[-1] in _LAST:
+            end = stop
+            yield Finding("PERSON", start, stop, look.text[start:stop], LIKELY)

@@ -1,14 +1,14 @@
-"""What the canaries say: messages of support desks and agents with holes for personal data and for look-alikes.
+"""What canaries say in English: messages of support desks and agents with holes for personal data and look-alikes.
 
-A hole is ``{kind}`` or ``{kind_2}``, of the kinds that ``person`` and ``thing`` draw. Invariant: no phrase and no
-value stands in the rules or in their tests, so that what is measured is not what the rules were written from.
+A hole is ``{kind}`` or ``{kind_2}``, of the kinds that ``person`` and ``thing`` draw. In the ``UNTOLD`` phrases nothing
+says that the ``{stranger}`` is a person. Invariant: no phrase and no value stands in the rules or in their tests.
 """
 
 from __future__ import annotations
 
 from typing import Any
 
-ENGLISH_CHAT = (
+CHAT = (
     "Hey, {person} here. Tracking {tracking} still says in transit, can you ring me on {phone}?",
     "My name's {person}, and I was charged {price} twice on card {card}.",
     "good morning, this is {person} from the Leeds branch; my colleague {person_2} has the invoice {invoice}",
@@ -80,8 +80,21 @@ ENGLISH_CHAT = (
     "My handle is {user} on the forum, thread {build}.",
     "Passport {passport} expires soon, does that matter for flight {flight}?",
     "Agent note - cust {person} verified w/ DOB {birthday} + last4 {last_four} of card, refunded {price}",
+    "Left a voicemail on {phone} but nobody called back re {invoice}",
+    "The envelope says: {person}, {address}.",
+    "Account: {iban}\nName on account: {person}\nAmount: {price}",
+    "tried paying w/ {card} & it bounced, can u check order {order}",
+    "My NI number changed? It used to be {national_id}. Also I moved to {address}.",
+    "SSN on file {ssn} is wrong.",
+    "Server {ip} dropped the connection at {timestamp}; client was {ip_2}.",
+    "root pw = {password} (change it after the demo)",
+    "Set AUTH_TOKEN to {opaque} and restart the pod. Image tag is {version}.",
+    "user {user} reported it first, see thread {ticket}",
+    "Regarding flight {flight}: passenger {person} needs a wheelchair. Contact {phone} / {email}.",
+    "I am {person} and I live at {address}. Please cancel {order}.",
+    "The visa ending in {last_four} has expired, use IBAN {iban} from now on.",
 )
-ENGLISH_MARKDOWN = (
+MARKDOWN = (
     "## Customer\n\n- **Name:** {person}\n- **Phone:** {phone}\n- **E-mail:** {email}\n- **Order:** {order}\n",
     "| field | value |\n|---|---|\n| Full name | {person} |\n| Date of birth | {birthday} |\n| Plan | {plan} |",
     "### Ticket {ticket}\n\n> Caller ID {phone}, address `{address}`\n\nResolved in {version} on {date}.",
@@ -89,7 +102,7 @@ ENGLISH_MARKDOWN = (
     "1. Opened `{order}`\n2. Mailed [{email}](mailto:{email})\n3. Refunded **{price}** to `{iban}`",
     'Result:\n```json\n{"customer": {"full_name": "{person}", "phone": "{phone}"}, "order": "{order}"}\n```\nDone.',
 )
-ENGLISH_CLEAN = (
+CLEAN = (
     "Order {order} shipped on {date} with tracking {tracking}, total {price}.",
     "The {sku} is out of stock; {sku_2} costs {price} and comes with version {version}.",
     "Request {uuid} failed at {timestamp} after 3 retries (HTTP 503).",
@@ -120,92 +133,26 @@ ENGLISH_CLEAN = (
     "GTIN {ean}, lot 20240618, best before {date}, 12 x 500 ml.",
     "Score 3:2, odds 1.85, kick-off {time}, season 2023/24.",
     "git checkout {sha} && make build VERSION={version} BUILD={build}",
+    "Step 3: press Reset for 10 seconds until the LED turns green, firmware {version}.",
+    "Sales grew from 1204 to 5551234 units between {date} and {date_2}.",
+    "Gate B12, seat 23A, boarding {time}, flight {flight}, fare {price}.",
+    "Ref {uuid}; rev {sha}; batch {ean}; lot {sku}.",
+    "See RFC 2616 section 14.9.1.2 and ISO 8601:2004.",
+    "Black Friday deals start {date}: Air Fryer XL for {price}, Smart Watch 5 for {price_2}.",
 )
-CHINESE_CHAT = (
-    "你好，我叫{person}，订单{order}一直没有发货，请打我电话{phone}",
-    "我是{person}，上周买的{sku}想换货。",
-    "麻烦把收货地址改成{address}，订单号{order}，谢谢",
-    "寄到{address}就行，收件人{person}，电话{phone}。",
-    "我搬家了，新地址：{address}",
-    "我的手机号是{phone}，验证码一直收不到",
-    "请联系{person}女士，她的电话是 {phone} ，下午三点以后方便",
-    "身份证号{national_id}，姓名{person}，麻烦核实一下",
-    "证件号码：{national_id}，出生日期：{birthday}",
-    "我{birthday}出生的，能办这个套餐吗？价格是{price}吗",
-    "我的生日是{birthday}，会员等级为什么没有升级",
-    "退款请打到银行卡{card}，金额{price}，开户名{person}",
-    "卡号 {card} 被扣了两次，每次{price}，时间是{timestamp}",
-    "尾号{last_four}的信用卡被盗刷了{price}",
-    "发票请发到邮箱{email}，抬头写公司名，单号{invoice}",
-    "邮箱：{email}，备用邮箱：{email_2}",
-    "{timestamp}有人从{ip}登录了我的账号，不是我本人",
-    "服务器{ip}连不上，版本{version}，已重启三次",
-    "我的用户名是{user}，登录报错，版本号{version}",
-    "密码是{password}，还是提示错误",
-    "接口密钥是{api_key}，帮我看看为什么返回401",
-    "请求头里带的是 Authorization: Bearer {token} 对吗？",
-    "{person}先生您好，您的快递{tracking}已到驿站。",
-    "尊敬的{person}女士：您{date}提交的申请{ticket}已通过。",
-    "护照号{passport}，航班{flight}，{date}出发",
-    "我先生{person}也是你们的客户，他的手机{phone}",
-    "乘客{person}、{person_2}，航班{flight}，总价{price}",
-    "持卡人{person}，卡号{card}，有效期09/29",
-    "IBAN：{iban}，请尽快退款{price}",
-    "联系人:{person} 手机:{phone} 地址:{address}",
-    "我老婆叫{person}，帮她也办一张卡，谢谢",
-    "您好，{person}经理在吗？想问一下合同{ticket}的事",
-    "帮我查一下{order}，下单手机{phone}",
-    "麻烦转给{person}，谢谢",
-    "我姓{surname}，之前是{person}办的业务，工单{ticket}",
-    "您的快递放在{address}的快递柜了，取件码{build}",
-    "这是我的新邮箱{email}，旧的{email_2}不用了",
-    "账单寄错了，应该寄{address}，别再寄到公司了",
-    "本人{person}，身份证{national_id}，申请注销账户。",
-    "宝宝{birthday}出生，可以买儿童票吗？票价{price}",
-    "{person}（{phone}）反映{sku}漏水，已登记{ticket}",
-    "我的卡{card}丢了，请帮我挂失，最后一笔{price}",
-    "登录IP：{ip}，时间{timestamp}，系统版本{version}",
-    "WIFI密码：{password}，路由器型号{sku}",
-    "把{api_key}配置到环境变量里，重启服务即可，端口8080",
-    "打我老公电话{phone}，他叫{person}",
-    "用户{person}于{timestamp}提交退款，金额{price}",
-    "护照{passport}快过期了，还能坐{flight}吗",
-    "紧急联系人：{person}，关系：母亲，电话：{phone}",
-    "姓名{person}，性别女，{birthday}生，住{address}",
-)
-CHINESE_MARKDOWN = (
-    "## 客户信息\n\n- **姓名**：{person}\n- **手机号**：{phone}\n- **邮箱**：{email}\n- **订单号**：{order}\n",
-    "| 字段 | 内容 |\n|---|---|\n| 姓名 | {person} |\n| 身份证号 | {national_id} |\n| 订单 | {order} |",
-    "> 来电 {phone}，地址 {address}\n\n处理结果：{date} 已补发，运单 {tracking}",
-)
-CHINESE_CLEAN = (
-    "订单{order}已于{date}发出，快递单号{tracking}，合计{price}。",
-    "我是来咨询退货的，商品编号{ean}，价格{price}。",
-    "我是白金会员，为什么{sku}还要收运费？",
-    "我叫了外卖，等了一个小时，订单号{order}",
-    "请帮我联系人工客服，排队号是{build}",
-    "收件人信息有误，请在{date}前修改，工单{ticket}",
-    "地铁2号线转5号线，{time}到，票价{price}",
-    "请求{uuid}在{timestamp}失败，版本{version}，已重试3次",
-    "路由器型号{sku}，固件版本{version}，地址栏里填什么？",
-    "航班{flight}将于{time}起飞，登机口12，座位23A",
-    "高中生可以办学生卡吗？黄金会员有什么权益？",
-    "第3号通知：自{date}起，运费调整为{price}。",
-    "这款手机的屏幕是6.7英寸，电池5000毫安，售价{price}",
-    "密码不能为空，令牌有效期为3600秒。",
-    "客服热线95588，服务时间08:00-20:00",
-    "发票号码{invoice}，金额{price}，税率13%，开票日期{date}",
-    "公交18路和地铁10号线都能到，末班车{time}。",
-    "双十一满300减40，{sku}到手价{price}，赠品数量100份。",
-    "系统将于{date}升级到{version}，届时暂停服务2小时。",
-    "王府井和张家界都是热门景点，高峰期请提前预约。",
-    "本次共导出1234567条记录，耗时00:12:34，批次号{build}。",
-    "如需帮助请联系在线客服或查看常见问题，白天回复较快。",
-    "单号{tracking}，签收时间{timestamp}，代收点3号柜12格。",
+UNTOLD = (
+    "Booking for two: {stranger} + {stranger_2}, arriving {date}, phone {phone}.",
+    "I'd like to add {stranger} as an authorised user on my account, born {birthday}.",
+    "Could someone send the lab results of {stranger} to {email} by {date}?",
+    "Happy birthday reminder for {stranger}: {birthday}",
+    "{stranger} will collect the parcel instead of me, pickup code {build}.",
+    "Has {stranger} paid {price} yet? She said by {date}.",
+    "We spoke about {stranger} yesterday, ticket {ticket}.",
+    "Move the {time} slot of {stranger} to {date}.",
 )
 
-# In JSON a hole is a whole string; "{…}" alone keeps the value as it was drawn.
-ENGLISH_JSON: tuple[tuple[str, dict[str, Any]], ...] = (
+# In JSON the keys tell: each is the tool's name and what it was called with or answered.
+JSON: tuple[tuple[str, dict[str, Any]], ...] = (
     ("get_customer", {"id": "{ticket}", "name": "{person}", "email": "{email}", "tier": "gold", "since": "{date}"}),
     (
         "update_profile",
@@ -245,8 +192,13 @@ ENGLISH_JSON: tuple[tuple[str, dict[str, Any]], ...] = (
         },
     ),
     ("payout", {"beneficiary": "{person}", "iban": "{iban}", "amount_cents": 129900, "batch": "{build}"}),
+    ("find_user", {"query": {"full_name": "{person}", "dob": "{iso_date}"}, "limit": 10}),
+    (
+        "order",
+        {"ship_to": {"name": "{person}", "line1": "{street}", "postal_code": "{zip}"}, "order_number": "{order}"},
+    ),
 )
-ENGLISH_CLEAN_JSON: tuple[tuple[str, dict[str, Any]], ...] = (
+CLEAN_JSON: tuple[tuple[str, dict[str, Any]], ...] = (
     (
         "get_order",
         {
@@ -262,22 +214,4 @@ ENGLISH_CLEAN_JSON: tuple[tuple[str, dict[str, Any]], ...] = (
         "list_plans",
         {"plans": [{"name": "Family Plus", "price": "{price}"}, {"name": "Solo Light", "price": "{price_2}"}]},
     ),
-)
-CHINESE_JSON: tuple[tuple[str, dict[str, Any]], ...] = (
-    ("query_user", {"姓名": "{person}", "手机号": "{phone}", "会员等级": "金卡", "注册时间": "{date}"}),
-    ("update_address", {"order_no": "{order}", "receiver": "{person}", "address": "{address}", "mobile": "{phone}"}),
-    ("verify", {"name": "{person}", "id_card": "{national_id}", "result": "通过", "time": "{timestamp}"}),
-    ("create_ticket", {"工单": "{ticket}", "内容": "用户{person}来电，手机{phone}，要求退款{price}"}),
-    ("bind_card", {"bank_card": "{card}", "持卡人": "{person}", "金额": "{price}"}),
-    ("get_user", {"email": "{email}", "生日": "{iso_date}", "收货地址": "{address}", "订单": "{order}"}),
-    (
-        "notify",
-        {"收件人": "{person}", "手机": "{phone}", "模板": "{person}您好，订单{order}已发货", "时间": "{timestamp}"},
-    ),
-    ("save", {"用户": {"姓名": "{person}", "身份证号码": "{national_id}"}, "备注": "寄{address}", "价格": "{price}"}),
-)
-CHINESE_CLEAN_JSON: tuple[tuple[str, dict[str, Any]], ...] = (
-    ("query_order", {"订单号": "{order}", "商品": [{"名称": "保温杯", "价格": "{price}"}], "下单时间": "{timestamp}"}),
-    ("logistics", {"运单号": "{tracking}", "状态": "运输中", "更新时间": "{timestamp}"}),
-    ("list_goods", {"items": [{"name": "蓝牙耳机", "sku": "{sku}", "price": "{price}"}], "total": 1}),
 )
