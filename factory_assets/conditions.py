@@ -3,14 +3,19 @@
 An asset is wanted once any of its inputs is newer than its last request, also where that came while
 it was being made, or once it is found missing for the first time. It is started only where no input is
 missing or being made, it is not being made itself, and every blocking check on its inputs passed.
-Dagster's ``eager()`` asks for none of these checks across runs and fuses a whole build into one run.
+Of a day's data only an input whose data version changed counts: a day that is told again and is what it
+was stops there. Dagster's ``eager()`` asks for none of these checks across runs and fuses a whole build
+into one run.
 """
 
 from dagster import AutomationCondition as Condition
 
 
-def _when_inputs_passed(*, follows: bool = False, gated: bool = True) -> Condition:
-    """``follows``: in the run that makes the input; the executor itself then stops at a failed check."""
+def _when_inputs_passed(*, follows: bool = False, gated: bool = True, changed: bool = False) -> Condition:
+    """``follows``: in the run that makes the input; the executor itself then stops at a failed check.
+
+    ``changed``: an input that was made again with the data version that it had asks for nothing.
+    """
     soon = Condition.will_be_requested()
     requested = Condition.newly_requested()
     # By itself ``newly_updated`` keeps its times, by which an update that came right after a request is
@@ -19,9 +24,18 @@ def _when_inputs_passed(*, follows: bool = False, gated: bool = True) -> Conditi
     wanted = updated.since(requested) | Condition.newly_missing().since(requested)
     missing = Condition.any_deps_match(Condition.missing())
     passed = Condition.all_checks_match(Condition.check_passed(), blocking_only=True)
+    # Data versions have no times: where one changed in the very tick after a request, the times of the
+    # updates decide, so that the request does not swallow it.
+    different = Condition.any_deps_match(Condition.data_version_changed())
+    if changed:
+        wanted = (updated.since(requested) & different.since(requested & ~different)) | Condition.newly_missing().since(
+            requested
+        )
     if follows:
         # What follows in the same run is newer than its input: that input asks for nothing more.
         alone = updated.since(requested | Condition.newly_updated())
+        if changed:
+            alone = alone & different.since(Condition.newly_updated() | (requested & ~different))
         wanted = alone | (Condition.any_deps_match(soon) | Condition.newly_missing()).since(requested)
         missing, passed = Condition.any_deps_missing(), passed | soon
     condition = (
@@ -40,7 +54,12 @@ def _when_inputs_passed(*, follows: bool = False, gated: bool = True) -> Conditi
 ALONE = _when_inputs_passed().with_label("inputs are new and passed: a run of its own")
 """One run a stage, gated by the checks of the stages before it."""
 
-WITH_INPUT = _when_inputs_passed(follows=True).with_label("inputs are new and passed: in the run that makes them")
+DAY_BEGINS = _when_inputs_passed(changed=True).with_label("inputs changed and passed: a run of its own")
+"""For what a day's chain begins with."""
+
+WITH_INPUT = _when_inputs_passed(follows=True, changed=True).with_label(
+    "inputs changed and passed: in the run that makes them"
+)
 """For the rest of a day's chain: it is short, and a run costs seconds to start."""
 
 ALONE_ALSO_FAILED = _when_inputs_passed(gated=False).with_label("inputs are new, passed or not")

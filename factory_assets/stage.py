@@ -36,7 +36,11 @@ Declare = Callable[[Callable[..., Any]], dg.AssetsDefinition]
 
 
 def day_asset(key: dg.AssetKey, **options: Any) -> Declare:
-    """Declare an asset of the DAY axis in the group of its factory."""
+    """Declare an asset of the DAY axis in the group of its factory.
+
+    A backfill of many days is one run a day, which is Dagster's default: checks by day are recorded in runs
+    of one day only, a day that fails leaves the others alone, and pools bound how many run at once.
+    """
     return _declare(key, DAY, "day", options)
 
 

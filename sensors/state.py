@@ -3,7 +3,7 @@
 Invariant: a check counts only for the materialization that it looked at; an older pass says nothing.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import dagster as dg
 from dagster import AssetCheckKey, AssetKey, DagsterEventType, DagsterInstance, DagsterRunStatus
@@ -14,6 +14,7 @@ PART_TAG = "agent-factory/part"
 PARTITION_TAG = "dagster/partition"
 ATTEMPT_TAG = "agent-factory/attempt"
 """Run tag of a promotion: the number of the attempt, from 1."""
+DATA_VERSION_TAG = "dagster/data_version"
 WILL_RETRY_TAG = "dagster/will_retry"
 """Run tag of Dagster's own: a run that was killed is tried again."""
 
@@ -22,6 +23,26 @@ def newest(instance: DagsterInstance, key: AssetKey, partition: str) -> int | No
     """The storage id of the partition's last materialization, or None."""
     found = instance.get_latest_storage_id_by_partition(key, DagsterEventType.ASSET_MATERIALIZATION, {partition})
     return found.get(partition)
+
+
+def stands_on(instance: DagsterInstance, key: AssetKey, before: AssetKey, partition: str) -> bool:
+    """Whether ``key`` was made from what ``before`` is: made after it, or from the data version that it has again."""
+    made, origin = newest(instance, key, partition), newest(instance, before, partition)
+    if made is None or origin is None:
+        return False
+    pointer = _tags_of(instance, key, made).get(f"dagster/input_event_pointer/{before.to_user_string()}", "")
+    if made > origin or not pointer.isdigit():
+        return made > origin
+    read = _tags_of(instance, before, int(pointer)).get(DATA_VERSION_TAG)
+    return read is not None and read == _tags_of(instance, before, origin).get(DATA_VERSION_TAG)
+
+
+def _tags_of(instance: DagsterInstance, key: AssetKey, storage_id: int) -> Mapping[str, str]:
+    """The tags of a materialization."""
+    wanted = dg.AssetRecordsFilter(asset_key=key, storage_ids=[storage_id])
+    records = instance.fetch_materializations(wanted, limit=1).records
+    made = records[0].asset_materialization if records else None
+    return {} if made is None else made.tags or {}
 
 
 def count_rows(instance: DagsterInstance, key: AssetKey, partition: str) -> int | None:

@@ -6,7 +6,7 @@ from dagster import DagsterInstance
 
 from factory_assets import keys
 from factory_assets.partitions import has_day
-from sensors.state import count_rows, explain_check, newest
+from sensors.state import count_rows, explain_check, stands_on
 
 
 def explain_day(instance: DagsterInstance, day: str, traces: int) -> str | None:
@@ -18,9 +18,8 @@ def explain_day(instance: DagsterInstance, day: str, traces: int) -> str | None:
         return f"data/events of {day} is not made yet"
     if rows < traces:
         return f"data/events of {day} has {rows} of {traces} traces so far"
-    made = [newest(instance, key, day) for key in keys.DAY_DATA]
-    for key, before, after in zip(keys.DAY_DATA[1:], made, made[1:], strict=False):
-        if after is None or before is None or after < before:
+    for before, key in zip(keys.DAY_DATA, keys.DAY_DATA[1:], strict=False):
+        if not stands_on(instance, key, before, day):
             return f"{key.to_user_string()} of {day} is not made yet"
     for check in keys.DAY_CHECKS:
         reason = explain_check(instance, check, day)

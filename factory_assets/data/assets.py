@@ -9,7 +9,7 @@ import dagster as dg
 
 from agent_factory.contracts.build import BuildSpec
 from factory_assets import keys
-from factory_assets.conditions import ALONE, WITH_INPUT
+from factory_assets.conditions import DAY_BEGINS, WITH_INPUT
 from factory_assets.partitions import from_days
 from factory_assets.stage import build_asset, day_asset, working
 from resources.artifact import ArtifactResource
@@ -18,11 +18,20 @@ from resources.store import StoreResource
 if TYPE_CHECKING:
     from agent_factory.contracts.dataset import DatasetManifest
 
+_POOL = "data"
+
 
 def describe_file(file: Any) -> dg.MaterializeResult:
     """A file of a day: rows, digest and path."""
     metadata = {"dagster/row_count": file.rows, "digest": file.digest, "path": file.path}
     return dg.MaterializeResult(metadata=metadata, data_version=dg.DataVersion(file.digest))
+
+
+def _add_docs(made: dg.MaterializeResult, artifacts: ArtifactResource, path: str) -> dg.MaterializeResult:
+    """The same with a link to the Data Docs that its schema check leaves."""
+    from agent_factory.data.check import docs_path
+
+    return made._replace(metadata={**(made.metadata or {}), "data_docs": artifacts.link(docs_path(path))})
 
 
 def describe_clean(day: Any, picture: str | None) -> dg.MaterializeResult:
@@ -56,7 +65,8 @@ def describe_dataset(manifest: "DatasetManifest") -> dg.MaterializeResult:
     deps=[keys.TRACES],
     kinds={"parquet"},
     code_version="2",
-    automation_condition=ALONE,
+    pool=_POOL,
+    automation_condition=DAY_BEGINS,
     description="The day's traces as they came in, personal data included; read by clean_events only.",
 )
 def events(
@@ -66,7 +76,8 @@ def events(
 
     records = store.open()
     with working(context, records, store.project):
-        return describe_file(write_events_day(records, artifacts.open(), store.project, context.partition_key))
+        file = write_events_day(records, artifacts.open(), store.project, context.partition_key)
+    return _add_docs(describe_file(file), artifacts, file.path)
 
 
 @day_asset(
@@ -74,6 +85,7 @@ def events(
     deps=[keys.EVENTS],
     kinds={"parquet", "presidio", "scikitlearn"},
     code_version="3",
+    pool=_POOL,
     automation_condition=WITH_INPUT,
     description="The day's traces with personal data replaced by placeholders; everything downstream reads these.",
 )
@@ -94,6 +106,7 @@ def clean_events(
     deps=[keys.CLEAN_EVENTS],
     kinds={"parquet"},
     code_version="2",
+    pool=_POOL,
     automation_condition=WITH_INPUT,
     description="A score for each of the day's traces: by outcome, by rule, and by the people who labelled it.",
 )
@@ -155,4 +168,5 @@ def _build(
     records = store.open()
     spec = records.get(BuildSpec, context.partition_key)
     with working(context, records, store.project):
-        return describe_dataset(build_dataset(records, artifacts.open(), kind, make_query(spec, kind), build=spec.id))
+        made = build_dataset(records, artifacts.open(), kind, make_query(spec, kind), build=spec.id)
+    return _add_docs(describe_dataset(made), artifacts, f"datasets/{made.id}.parquet")

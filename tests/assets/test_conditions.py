@@ -81,6 +81,67 @@ def test_traces_reported_again_make_the_day_again(daemon: Daemon) -> None:
     assert ("data/events", DAY_ONE) in daemon.tick()
 
 
+def make_day(daemon: Daemon, *, versions: str = "same") -> None:
+    for key in keys.DAY_DATA:
+        daemon.tell.materialized(key, DAY_ONE, version=versions)
+        for check in keys.DAY_CHECKS:
+            if check.asset_key == key:
+                daemon.tell.checked(check, DAY_ONE, passed=True)
+
+
+def test_a_day_that_is_told_again_unchanged_is_not_made_again(daemon: Daemon) -> None:
+    daemon.tell.materialized(keys.TRACES, DAY_ONE, version="3-17")
+    assert daemon.tick()
+    make_day(daemon)
+    assert daemon.tick() == set()
+    for _ in range(3):
+        daemon.tell.materialized(keys.TRACES, DAY_ONE, version="3-17")
+        assert daemon.tick() == set()
+        assert daemon.tick() == set()
+    daemon.tell.materialized(keys.TRACES, DAY_ONE, version="4-18")
+    assert daemon.tick() == {(key.to_user_string(), DAY_ONE) for key in keys.DAY_DATA}
+
+
+@pytest.mark.parametrize(("version", "follows"), [("same", False), ("other", True)])
+def test_events_made_again_are_followed_where_their_content_changed(
+    daemon: Daemon, version: str, follows: bool
+) -> None:
+    daemon.tell.materialized(keys.TRACES, DAY_ONE)
+    daemon.tick()
+    for key in keys.DAY_DATA:
+        daemon.tell.materialized(key, DAY_ONE, version="same")
+    daemon.tick()
+    daemon.tell.materialized(keys.EVENTS, DAY_ONE, version=version)
+    daemon.tell.checked(keys.DAY_CHECKS[0], DAY_ONE, passed=True)  # told once: nothing else holds it up
+    daemon.tell.checked(keys.DAY_CHECKS[1], DAY_ONE, passed=True)
+    wanted = {("data/clean_events", DAY_ONE), ("data/labels", DAY_ONE)}
+    assert daemon.tick() == (wanted if follows else set())
+
+
+def test_a_late_trace_makes_its_own_day_again_and_no_other(daemon: Daemon) -> None:
+    days = [f"2026-03-{day:02}" for day in range(1, 6)]
+    for day in days:
+        daemon.tell.materialized(keys.TRACES, day)
+    assert {day for _, day in daemon.tick()} == set(days)
+    for day in days:
+        for key in keys.DAY_DATA:
+            daemon.tell.materialized(key, day)
+        for check in keys.DAY_CHECKS:
+            daemon.tell.checked(check, day, passed=True)
+    assert daemon.tick() == set()
+    daemon.tell.materialized(keys.TRACES, days[2])
+    assert daemon.tick() == {(key.to_user_string(), days[2]) for key in keys.DAY_DATA}
+
+
+def test_traces_that_change_while_the_day_is_asked_for_are_not_lost(daemon: Daemon) -> None:
+    daemon.tell.materialized(keys.TRACES, DAY_ONE, version="1-1")
+    assert daemon.tick()
+    daemon.tell.materialized(keys.TRACES, DAY_ONE, version="2-2")  # right after the request
+    assert ("data/events", DAY_ONE) in daemon.tick()
+    daemon.tell.materialized(keys.TRACES, DAY_ONE, version="2-2")
+    assert daemon.tick() == set()
+
+
 def test_a_stage_waits_for_all_inputs_and_their_checks(daemon: Daemon, add_build: Callable[..., BuildSpec]) -> None:
     add_build("b1")
     daemon.tell.materialized(keys.SFT_DATASET, "b1")
