@@ -63,7 +63,7 @@ class Context:
         return found
 
 
-def get_context(
+async def get_context(  # not waiting for anything, but a plain function would be given a thread
     request: Request,
     x_project: Annotated[Name | None, Header(description="The project (tenant); the server's own by default.")] = None,
 ) -> Context:

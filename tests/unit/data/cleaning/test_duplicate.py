@@ -37,6 +37,13 @@ def test_a_few_other_words_are_a_near_copy(artifacts: Artifacts, trace: Make, ta
     assert clean == {"a", "b", "c"}  # flagged, not dropped
 
 
+def test_a_word_in_the_middle_of_a_short_talk_is_no_near_copy(
+    artifacts: Artifacts, trace: Make, take_day: Take
+) -> None:
+    take_day(trace("a", TALK), trace("b", TALK.replace("three weeks ago", "five weeks ago")))
+    assert _flagged(artifacts) == {}
+
+
 def test_another_number_person_outcome_result_or_session_is_none(
     artifacts: Artifacts, trace: Make, take_day: Take
 ) -> None:
