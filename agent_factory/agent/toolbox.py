@@ -19,7 +19,7 @@ from jsonschema.exceptions import best_match
 
 from agent_factory.agent.openapi import OpenApiTools, Operation
 from agent_factory.contracts.message import Message, ToolCall
-from agent_factory.core.error import ToolError
+from agent_factory.core.error import FactoryError, ToolError
 
 if TYPE_CHECKING:
     pass
@@ -73,6 +73,8 @@ class Toolbox:
             return _failed(call, 408, f"no answer within {deadline_seconds:g} s")
         except httpx.HTTPError as error:
             return _failed(call, 502, f"the service could not be reached: {type(error).__name__}: {error}")
+        except FactoryError:
+            raise  # the simulator's host has said what it is
         except Exception as error:
             raise ToolError(f"{call.name} raised {type(error).__name__}: {error}. Mend the simulator.") from error
         return _to_result(call, response)

@@ -55,7 +55,7 @@ class RunPage(BaseModel):
     traces: list[Trace]
 
 
-@router.post("/scenarios", status_code=201, summary="Make training scenarios", responses=tell(404, 409, 422, 429))
+@router.post("/scenarios", status_code=201, summary="Make training scenarios", responses=tell(404, 409, 422, 429, 502))
 def make_scenarios(body: ScenarioRequest, context: Ctx, key: Key = None) -> ScenarioSet:
     """A set of which each scenario was solved by its reference solution, and not by doing nothing."""
     return make_set(body, context, key, "train", "/env/scenarios")

@@ -15,7 +15,7 @@ from fastapi.responses import JSONResponse
 from pydantic import BaseModel, ValidationError
 from starlette.exceptions import HTTPException
 
-from agent_factory.core.error import AccessError, BusyError, FactoryError
+from agent_factory.core.error import AccessError, BusyError, FactoryError, RecipeError
 
 _log = logging.getLogger(__name__)
 
@@ -41,7 +41,7 @@ _TEXTS = {
     413: "The body is too large",
     422: "The body or a parameter is not as expected",
     429: "Too much at once; ask again after Retry-After seconds",
-    502: "A model or tool failed",
+    502: "A model, tool or a recipe's own code failed",
     504: "A deadline was reached",
     507: "The store or the disk failed",
 }
@@ -67,7 +67,8 @@ def render_error(error: FactoryError) -> JSONResponse:
     if isinstance(error, AccessError):
         headers["WWW-Authenticate"] = "Bearer"
     if error.status >= 500:
-        _log.error("%s: %s", type(error).__name__, error)
+        cause = error.__cause__ if isinstance(error, RecipeError) else None
+        _log.error("%s: %s", type(error).__name__, error, exc_info=cause)
     return render(error.status, type(error).__name__, str(error), headers)
 
 

@@ -1,7 +1,7 @@
 """The command ``factory``: the verbs of the six factories, and what each way of ending is told as.
 
-Exit codes: 0 done, 1 a fault, 2 the caller's to mend, 3 a gate said FAIL, 130 stopped. Messages go
-to stderr without a traceback; ``FACTORY_DEBUG=1`` shows one for a fault.
+Exit codes: 0 done, 1 a fault, 2 the caller's to mend, 3 a gate said FAIL, 128 and the signal's number (130
+Ctrl-C, 143 SIGTERM) stopped. Messages go to stderr without a traceback; ``FACTORY_DEBUG=1`` shows one for a fault.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from agent_factory.cli import (
 )
 from agent_factory.cli.main import STOPPED
 from agent_factory.cli.output import say
-from agent_factory.core.error import FactoryError
+from agent_factory.core.error import FactoryError, RecipeError
 from agent_factory.core.settings import get_settings
 
 app = typer.Typer(
@@ -66,6 +66,8 @@ def run_command(arguments: Sequence[str]) -> int:
             raise KeyboardInterrupt
         return found if isinstance(found, int) else 0
     except FactoryError as error:
+        if isinstance(error, RecipeError) and os.environ.get("FACTORY_DEBUG"):
+            traceback.print_exception(error)
         say(f"factory: {error}")
         return error.exit_code
     except ValidationError as error:

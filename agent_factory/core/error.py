@@ -87,6 +87,12 @@ class ToolError(FactoryError):
     status = 502
 
 
+class RecipeError(FactoryError):
+    """A recipe's own code raised while it ran: its author's to mend. The error that it raised is the cause."""
+
+    status = 502
+
+
 class StorageError(FactoryError):
     """The border to disk or database: full, unreadable, or not what was written."""
 

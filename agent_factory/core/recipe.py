@@ -12,7 +12,8 @@ import importlib.util
 import sys
 import tomllib
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
 from types import ModuleType
@@ -22,7 +23,7 @@ import yaml
 
 from agent_factory.contracts.record import NAME_PATTERN
 from agent_factory.core.digest import digest_folder, digest_json
-from agent_factory.core.error import InputError, NotFoundError
+from agent_factory.core.error import FactoryError, InputError, NotFoundError, RecipeError
 from agent_factory.core.settings import get_settings
 
 
@@ -92,6 +93,18 @@ class Recipe:
             )
         return found
 
+    @contextmanager
+    def blame(self, part: str) -> Generator[None]:
+        """RecipeError for what the code of a ``part`` (its simulator, its scenarios) raises while it runs."""
+        try:
+            yield
+        except FactoryError:
+            raise  # says itself whose it is
+        except (Exception, SystemExit) as error:
+            raise RecipeError(
+                f"recipe {self.name!r}: its {part} raised an error at {self._place(error)}. Mend it in {self.folder}"
+            ) from error
+
     def _place(self, error: BaseException) -> str:
         """An error of the recipe's code with its file and line, where it has them."""
         told = f"{type(error).__name__}: {error}"
@@ -99,7 +112,10 @@ class Recipe:
             return told  # names file and line itself
         frames = traceback.extract_tb(error.__traceback__)
         own = [frame for frame in frames if Path(frame.filename).is_relative_to(self.folder)]
-        return f"{own[-1].filename}, line {own[-1].lineno}: {told}" if own else told
+        if not own:
+            return told
+        where = "" if own[-1].name == "<module>" else f", in {own[-1].name}"
+        return f"{own[-1].filename}, line {own[-1].lineno}{where}: {told}"
 
     def _package(self) -> ModuleType:
         # Folders of the same name are packages of their own, and so is a folder that was edited since: a process

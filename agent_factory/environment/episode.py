@@ -17,7 +17,7 @@ from agent_factory.contracts.scenario import Scenario
 from agent_factory.contracts.trace import Outcome, Source, Trace
 from agent_factory.core import clock
 from agent_factory.core.digest import digest_json
-from agent_factory.core.error import InputError
+from agent_factory.core.error import InputError, RecipeError
 from agent_factory.environment.grade import grade
 from agent_factory.environment.user import ScriptedUser
 from agent_factory.environment.world import World
@@ -41,6 +41,12 @@ class Player:
 
     async def play(self, scenario: Scenario, sample: int = 0, seconds: float | None = None) -> Trace:
         """Play a scenario; ``seconds`` is what is left of the batch's time."""
+        try:
+            return await self._play(scenario, sample, seconds)
+        except RecipeError as error:  # its simulator could not set the world up, or not tell how it stands
+            return leave_out(self, scenario, sample, f"world: {error}")
+
+    async def _play(self, scenario: Scenario, sample: int, seconds: float | None) -> Trace:
         name = f"{self.run}-{scenario.id}-{sample}"
         shield = self.make_shield()
         tools = self.world.tools_of(scenario)

@@ -17,11 +17,11 @@ from agent_factory.contracts.scenario import Scenario
 from agent_factory.contracts.trace import Trace
 from agent_factory.core.buildfile import RecipeSettings
 from agent_factory.core.digest import digest_bytes, digest_json
-from agent_factory.core.error import InputError, ToolError
+from agent_factory.core.error import InputError, RecipeError
 from agent_factory.core.recipe import Recipe
 from agent_factory.environment.rollout import run_episodes
 from agent_factory.environment.world import load_part
-from agent_factory.gateway.chat import Engine
+from agent_factory.gateway.chat import ChatRequest, ChatResult, Engine
 
 PREDECESSOR = "predecessor"
 _OPENS, _OPEN_SECONDS = time(8, tzinfo=UTC), 10 * 3600
@@ -55,12 +55,14 @@ def make_traffic(
 ) -> list[Trace]:
     """One graded production trace a scenario, spread evenly over the business hours of ``days``.
 
-    Raises ToolError where an episode was ended by a fault of the predecessor or the simulator. Not
+    Raises RecipeError where an episode was ended by a fault of the predecessor or the simulator. Not
     to be called from inside an event loop.
     """
     if not days:
         raise InputError("first traffic needs at least one day, as '2026-11-20'; got none")
-    engine: Engine = load_part(recipe, "predecessor")(seed)
+    make = load_part(recipe, "predecessor")
+    with recipe.blame("predecessor"):
+        engine = _Blamed(recipe, make(seed))
     run = f"traffic-{seed}-{digest_json([_digest_world(recipe), list(days)])[:8]}"
     traces = asyncio.run(
         run_episodes(
@@ -69,9 +71,25 @@ def make_traffic(
     )
     for trace in traces:
         if trace.outcome is None:
-            raise ToolError(f"the predecessor of {recipe.name!r} broke in {trace.scenario_id!r}: {trace.failure}")
+            raise RecipeError(f"the first traffic of {recipe.name!r} broke in {trace.scenario_id!r}: {trace.failure}")
     times = _draw_times(days, len(traces), Random(seed))
     return [_as_sent(trace, started_at) for trace, started_at in zip(traces, times, strict=True)]
+
+
+class _Blamed:
+    """The predecessor, whose faults are told with their place in the recipe."""
+
+    def __init__(self, recipe: Recipe, engine: Engine) -> None:
+        self._recipe, self._engine = recipe, engine
+
+    async def chat(self, request: ChatRequest, *, deadline_seconds: float) -> ChatResult:
+        """The predecessor's next move."""
+        with self._recipe.blame("predecessor"):
+            return await self._engine.chat(request, deadline_seconds=deadline_seconds)
+
+    async def close(self) -> None:
+        """Close the predecessor."""
+        await self._engine.close()
 
 
 def _draw_times(days: Sequence[str], count: int, rng: Random) -> list[datetime]:

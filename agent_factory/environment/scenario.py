@@ -9,13 +9,14 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 from collections.abc import Sequence
+from typing import Any
 
 from agent_factory.contracts.record import DEFAULT_PROJECT
 from agent_factory.contracts.scenario import LEVELS, Scenario, ScenarioSet, Split
 from agent_factory.core import clock
 from agent_factory.core.artifact import Artifacts
 from agent_factory.core.digest import digest_rows
-from agent_factory.core.error import FactoryError, InputError, StorageError
+from agent_factory.core.error import FactoryError, InputError, RecipeError, StorageError
 from agent_factory.core.recipe import Recipe
 from agent_factory.core.store import Store
 from agent_factory.environment.episode import Player
@@ -37,8 +38,8 @@ def make_scenario_set(
 ) -> ScenarioSet:
     """Draw, prove and keep a set; the one that is there already, if it is the same.
 
-    Raises InputError where the recipe's generator gives what cannot be solved, and ConflictError
-    where another set stands under ``set_id``. Not to be called from inside an event loop.
+    Raises InputError where the recipe's generator gives what cannot be solved, RecipeError where its code
+    raises, and ConflictError where another set stands under ``set_id``. Not to be called from inside an event loop.
     """
     scenarios = draw_scenarios(recipe, split, count, seed)
     path, digest = f"scenarios/{set_id}.jsonl", _digest(scenarios)
@@ -70,16 +71,27 @@ def draw_scenarios(recipe: Recipe, split: Split, count: int, seed: int) -> list[
     """``count`` scenarios of the recipe in equal shares of the five levels, the levels in turn."""
     generate = load_part(recipe, "scenarios")
     shares = {level: count // len(LEVELS) + (i < count % len(LEVELS)) for i, level in enumerate(LEVELS)}
-    drawn: dict[str, list[Scenario]] = {level: list(generate(split, level, n, seed)) for level, n in shares.items()}
+    with recipe.blame("scenarios"):
+        drawn: dict[str, list[Any]] = {level: list(generate(split, level, n, seed)) for level, n in shares.items()}
     for level, found in drawn.items():
-        wrong = [s.id for s in found if s.level != level or s.split != split or s.recipe != recipe.name]
+        wrong = [s for s in found if not _fits(s, recipe, split, level)]
         if wrong or len(found) != shares[level]:
             raise InputError(
                 f"the generator of recipe {recipe.name!r} gave {len(found)} scenarios for {split}/{level}, expected "
-                f"{shares[level]}; of another level, split or recipe are {len(wrong)} {wrong[:1]}. Mend generate()."
+                f"{shares[level]}; of another level, split, recipe or kind of thing are {len(wrong)}"
+                f"{', the first: ' + _name(wrong[0]) if wrong else ''}. Mend generate()."
             )
     rounds = range(max(shares.values()))
     return [drawn[level][i] for i in rounds for level in LEVELS if i < shares[level]]
+
+
+def _fits(drawn: Any, recipe: Recipe, split: Split, level: str) -> bool:
+    wanted = (level, split, recipe.name)
+    return isinstance(drawn, Scenario) and (drawn.level, drawn.split, drawn.recipe) == wanted
+
+
+def _name(drawn: Any) -> str:
+    return repr(drawn.id) if isinstance(drawn, Scenario) else f"a {type(drawn).__name__}"
 
 
 def read_scenarios(artifacts: Artifacts, record: ScenarioSet) -> list[Scenario]:
@@ -103,7 +115,8 @@ def read_scenarios(artifacts: Artifacts, record: ScenarioSet) -> list[Scenario]:
 def prove_solvable(recipe: Recipe, scenarios: Sequence[Scenario]) -> None:
     """Play each scenario with its reference solution and with an agent that does nothing.
 
-    Raises InputError unless the first passes and the second fails, for every one.
+    Raises InputError unless the first passes and the second fails, for every one; RecipeError where the
+    simulator broke.
     """
     unproved = asyncio.run(_find_unproved(recipe, scenarios))
     if unproved:
@@ -131,7 +144,7 @@ async def _disprove(player: Player, scenario: Scenario, expected: bool) -> str |
         return f"{scenario.id!r} cannot be played: {error}"
     outcome = trace.outcome
     if outcome is None:
-        return f"{scenario.id!r} ended by a fault: {trace.failure}"
+        raise RecipeError(f"scenario {scenario.id!r} cannot be proved, its world broke: {trace.failure}")
     if outcome.success == expected:
         return None
     if expected:

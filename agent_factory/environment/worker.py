@@ -12,6 +12,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import sys
+import traceback
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
@@ -22,7 +23,7 @@ from agent_factory.contracts.scenario import Scenario, ScenarioSet
 from agent_factory.contracts.trace import Source, Trace
 from agent_factory.core.artifact import Artifacts, open_artifacts
 from agent_factory.core.champion import find_champion
-from agent_factory.core.error import FactoryError, InputError, WorkerError
+from agent_factory.core.error import FactoryError, InputError, RecipeError, WorkerError
 from agent_factory.core.lineup import find_model, find_models, order_folder, read_lineup
 from agent_factory.core.progress import Progress, track
 from agent_factory.core.recipe import load_recipe
@@ -213,6 +214,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         else:
             done = _ACTIVITIES[given.activity](store, artifacts, store.get(BuildSpec, given.build))
     except FactoryError as error:
+        if isinstance(error, RecipeError):  # where the recipe's author looks
+            traceback.print_exception(error)
         print(f"{type(error).__name__}: {error}", file=sys.stderr)
         return error.exit_code
     print("\n".join(done))

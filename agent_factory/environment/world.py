@@ -48,15 +48,18 @@ class World:
     def __init__(self, recipe: Recipe) -> None:
         self.recipe = recipe
         self.tools: OpenApiTools = read_tools(recipe.openapi, str(recipe.folder / "openapi.yaml"))
-        self._simulator: Simulator = load_part(recipe, "simulator")()
-        self._gate = FaultGate(self._simulator, self.tools)
+        make = load_part(recipe, "simulator")
+        with recipe.blame("simulator"):
+            self._simulator: Simulator = make()
+        self._gate = FaultGate(self._answer, self.tools)
         transport = httpx.ASGITransport(app=self._gate)  # pyright: ignore[reportArgumentType]
         self._client = httpx.AsyncClient(transport=transport, base_url="http://simulator", timeout=None)  # noqa: S113
         self._toolbox = Toolbox(self.tools, self._client)
 
     def enter(self, episode: str, scenario: Scenario) -> Toolbox:
         """Set the world of an episode up; its tools."""
-        self._simulator.install(episode, dict(scenario.state))
+        with self.recipe.blame("simulator"):
+            self._simulator.install(episode, dict(scenario.state))
         self._gate.install(episode, scenario.faults)
         return self._toolbox.with_headers({"X-Episode": episode})
 
@@ -72,16 +75,22 @@ class World:
 
     def snapshot(self, episode: str) -> Mapping[str, Any]:
         """The world of an episode as it is now."""
-        return self._simulator.snapshot(episode)
+        with self.recipe.blame("simulator"):
+            return self._simulator.snapshot(episode)
 
     def leave(self, episode: str) -> None:
         """Forget an episode."""
-        self._simulator.drop(episode)
         self._gate.drop(episode)
+        with self.recipe.blame("simulator"):
+            self._simulator.drop(episode)
 
     async def close(self) -> None:
         """Close the client."""
         await self._client.aclose()
+
+    async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
+        with self.recipe.blame("simulator"):
+            await self._simulator(scope, receive, send)
 
 
 @asynccontextmanager

@@ -144,7 +144,7 @@ class ServiceRoom:
             client=client,
             redactor=open_redactor(recipe),
             simulator=simulator,
-            demo_state=lambda: _load_part(recipe, settings, "demo_state")(),
+            demo_state=lambda: _make_part(recipe, settings, "demo_state"),
         )
 
     def _read_tools(self, release: Release) -> OpenApiTools:
@@ -176,12 +176,12 @@ def _reach_tools(recipe: Recipe, settings: Json) -> tuple[Simulator | None, http
     url = runtime.get("tools_url") if isinstance(runtime, dict) else None
     if isinstance(url, str):
         return None, httpx.AsyncClient(base_url=url, timeout=60.0)
-    simulator: Simulator = _load_part(recipe, settings, "simulator")()
+    simulator: Simulator = _make_part(recipe, settings, "simulator")
     transport = httpx.ASGITransport(app=simulator, raise_app_exceptions=False)  # pyright: ignore[reportArgumentType]
     return simulator, httpx.AsyncClient(transport=transport, base_url="http://simulator", timeout=60.0)
 
 
-def _load_part(recipe: Recipe, settings: Json, part: str) -> Callable[..., Any]:
+def _make_part(recipe: Recipe, settings: Json, part: str) -> Any:
     section = settings.get("recipe")
     target = section.get(part) if isinstance(section, dict) else None
     if not isinstance(target, str):
@@ -189,4 +189,6 @@ def _load_part(recipe: Recipe, settings: Json, part: str) -> Callable[..., Any]:
             f"the build's settings name no [recipe] {part} (found {target!r}), expected 'module:function': "
             f"add it to build.toml of {recipe.name!r} and order a new build"
         )
-    return recipe.load(target)
+    make = recipe.load(target)
+    with recipe.blame(part):
+        return make()

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from agent_factory.core.error import InputError, NotFoundError
+from agent_factory.core.error import InputError, NotFoundError, RecipeError
 from agent_factory.core.recipe import Recipe, load_recipe
 
 
@@ -125,3 +125,18 @@ def test_code_that_was_edited_is_loaded_anew_by_the_same_process(folder: Path) -
     part.write_text("def make():\n    return 'two'\n\n\ndef more():\n    return 'three'\n")
     assert Recipe(folder).load("part:make")() == "two"
     assert Recipe(folder).load("part:more")() == "three"
+
+
+def test_what_the_code_raises_while_it_runs_is_the_recipes(folder: Path) -> None:
+    (folder / "part.py").write_text("def make(count):\n    return 1 / count\n")
+    recipe = Recipe(folder)
+    make = recipe.load("part:make")
+    with recipe.blame("scenarios"):
+        assert make(2) == 0.5
+    told = r"recipe 'desk': its scenarios raised an error at .*part\.py, line 2, in make: ZeroDivisionError.*Mend it in"
+    with pytest.raises(RecipeError, match=told) as raised, recipe.blame("scenarios"):
+        make(0)
+    assert isinstance(raised.value.__cause__, ZeroDivisionError)
+    assert raised.value.exit_code == 1
+    with pytest.raises(InputError, match="as it is"), recipe.blame("scenarios"):
+        raise InputError("as it is")

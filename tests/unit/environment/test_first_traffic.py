@@ -5,7 +5,7 @@ from datetime import date
 
 import pytest
 
-from agent_factory.core.error import InputError, ToolError
+from agent_factory.core.error import InputError, RecipeError
 from agent_factory.core.recipe import Recipe
 from agent_factory.environment.first_traffic import days_before, make_traffic
 from agent_factory.environment.scenario import draw_scenarios
@@ -72,5 +72,5 @@ def test_a_predecessor_that_breaks_is_no_traffic(recipe, scenarios, replace_part
 
     replace_part("predecessor:create_agent", lambda seed: Broken())
 
-    with pytest.raises(ToolError, match=r"the predecessor of 'support_desk' broke in .*no such habit"):
+    with pytest.raises(RecipeError, match=r"the first traffic of 'support_desk' broke in .*no such habit"):
         make_traffic(recipe, scenarios[:2], DAYS, seed=1)

@@ -51,7 +51,24 @@ async def test_a_simulator_that_breaks_is_not_the_agents_fault(recipe, draw, mov
     trace = (await play(recipe, [draw("L1", "track_order")], engine))[0]
 
     assert trace.outcome is None
-    assert "world: ToolError: get_shipment raised ZeroDivisionError: stock" in trace.failure
+    assert "world: RecipeError: recipe 'support_desk': its simulator raised" in trace.failure
+    assert "ZeroDivisionError: stock" in trace.failure
+
+
+@pytest.mark.parametrize("method", ["install", "snapshot", "drop"])
+async def test_a_simulator_that_cannot_keep_a_world_costs_its_episode(recipe, draw, moves, replace_part, method):
+    class Broken(recipe.load("simulator.app:OrderSystem")):
+        pass
+
+    def fail(self, *_):
+        raise ZeroDivisionError("stock")
+
+    setattr(Broken, method, fail)
+    replace_part("simulator.app:create_app", Broken)
+    trace = (await play(recipe, [draw("L1", "track_order")], moves("?")))[0]
+
+    assert trace.outcome is None
+    assert "recipe 'support_desk': its simulator raised" in trace.failure
 
 
 async def test_a_tool_that_hangs_costs_a_call_and_not_the_episode(recipe, draw, moves, replace_part):

@@ -4,7 +4,7 @@ import pytest
 
 from agent_factory.contracts import ScenarioSet, SuccessRules
 from agent_factory.core.artifact import open_artifacts
-from agent_factory.core.error import ConflictError, InputError, StorageError
+from agent_factory.core.error import ConflictError, InputError, RecipeError, StorageError
 from agent_factory.core.store import open_store
 from agent_factory.environment.scenario import draw_scenarios, make_scenario_set, prove_solvable, read_scenarios
 
@@ -58,6 +58,39 @@ def test_a_scenario_that_asks_for_nothing_is_named(recipe, draw):
 
     with pytest.raises(InputError, match="solved by an agent that does nothing"):
         prove_solvable(recipe, [free])
+
+
+def test_a_generator_that_raises_is_told_as_the_recipes(recipe, replace_part):
+    def generate(split, level, count, seed):
+        yield from ()
+        raise KeyError("no such street")
+
+    replace_part("scenarios:generate", generate)
+    with pytest.raises(RecipeError, match=r"recipe 'support_desk': its scenarios raised .*KeyError: 'no such street'"):
+        draw_scenarios(recipe, "train", 10, 0)
+
+
+def test_a_generator_that_gives_other_things_is_told(recipe, replace_part):
+    replace_part("scenarios:generate", lambda split, level, count, seed: [{"id": "x"}] * count)
+    with pytest.raises(InputError, match="are 2, the first: a dict"):
+        draw_scenarios(recipe, "train", 10, 0)
+
+
+def test_a_simulator_that_raises_is_told_as_the_recipes(recipe, draw, replace_part):
+    def create_app():
+        raise OSError("no stock list")
+
+    replace_part("simulator.app:create_app", create_app)
+    with pytest.raises(RecipeError, match=r"its simulator raised .*OSError: no stock list"):
+        prove_solvable(recipe, [draw("L1", "track_order")])
+
+    class Broken(recipe.load("simulator.app:OrderSystem")):
+        async def __call__(self, scope, receive, send):
+            raise ZeroDivisionError("stock")
+
+    replace_part("simulator.app:create_app", Broken)
+    with pytest.raises(RecipeError, match=r"cannot be proved.*ZeroDivisionError: stock"):
+        prove_solvable(recipe, [draw("L2", "cancel_order")])
 
 
 def test_a_generator_that_gives_too_few_is_told(recipe, replace_part):
