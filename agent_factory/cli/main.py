@@ -1,7 +1,9 @@
-"""``factory``, the console script: it answers Ctrl-C from its first line on.
+"""``factory``, the console script: it answers Ctrl-C, SIGTERM and SIGHUP from its first line on, all alike.
 
-Invariant: nothing is imported here but what the interpreter has at hand; the commands are imported
-while a signal already ends the process with one line and exit code 130.
+Invariants: a signal ends any command with one line and the exit code 128 plus its number, and what the
+command began is ended as after Ctrl-C; one that whoever started it ignores stays ignored. Nothing is
+imported here but what the interpreter has at hand; the commands are imported while a signal already
+ends the process.
 """
 
 from __future__ import annotations
@@ -12,8 +14,9 @@ import sys
 from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 
-STOPPED = 130
+STOPPED = 128 + signal.SIGINT
 _LINE = "factory: stopped; run the same command again to go on\n"
+_code = STOPPED
 
 
 def run(arguments: Sequence[str]) -> int:
@@ -25,12 +28,30 @@ def run(arguments: Sequence[str]) -> int:
     except KeyboardInterrupt:
         sys.stderr.write(_LINE)
         sys.stderr.flush()
-        return STOPPED
+        return _code
 
 
 def main() -> None:
     """The console script."""
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        if signal.getsignal(number) is signal.SIG_DFL:
+            signal.signal(number, _stop)
     sys.exit(run(sys.argv[1:]))
+
+
+def _stop(number: int, _frame: object) -> None:
+    """Answer as Ctrl-C is answered now: an event loop that runs cancels its tasks, and tells nothing of them."""
+    global _code
+    _code = 128 + number
+    answer = signal.getsignal(signal.SIGINT)
+    if callable(answer):
+        answer(signal.SIGINT, None)
+        return
+    # Ctrl-C is ignored (a shell's background job), so no loop waits for it: it would tell each task with a traceback.
+    import logging
+
+    logging.getLogger("asyncio").disabled = True
+    raise KeyboardInterrupt
 
 
 @contextmanager
@@ -49,7 +70,7 @@ def _leaving_at_once() -> Generator[None]:
 
 def _leave(_number: int, _frame: object) -> None:
     os.write(2, _LINE.encode())
-    os._exit(STOPPED)
+    os._exit(_code)
 
 
 if __name__ == "__main__":

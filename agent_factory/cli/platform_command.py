@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import signal
 from typing import Annotated
 
 import typer
@@ -116,7 +115,5 @@ def run_round(
     """
     from agent_factory.cli.round import Round
 
-    for number in (signal.SIGTERM, signal.SIGHUP):  # ended like Ctrl-C: the platform is taken down
-        signal.signal(number, signal.default_int_handler)
     overrides = read_overrides(set_ or [])
     raise typer.Exit(Round(recipe, deadline_seconds=deadline, fresh=fresh, overrides=overrides).run())

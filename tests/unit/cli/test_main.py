@@ -1,5 +1,6 @@
-"""Ctrl-C while the command is still being imported: one line and exit code 130, whoever runs it."""
+"""A signal, while the command is still being imported or at work: one line and 128 plus its number as exit code."""
 
+import signal
 import subprocess
 import sys
 
@@ -11,7 +12,7 @@ class Ctrl:
     def find_spec(self, name, path=None, target=None):
         if name == {module!r}:
             try:
-                os.kill(os.getpid(), signal.SIGINT)
+                os.kill(os.getpid(), {number})
             except KeyboardInterrupt:
                 if not {lost}:
                     raise
@@ -26,9 +27,14 @@ main()
 
 
 def interrupt(
-    module: str, *, as_module: bool = False, lost: bool = False, handler: str = "default_int_handler"
+    module: str,
+    *,
+    as_module: bool = False,
+    lost: bool = False,
+    handler: str = "default_int_handler",
+    number: int = signal.SIGINT,
 ) -> tuple[int, str]:
-    code = INTERRUPTED.format(module=module, as_module=as_module, lost=lost, handler=handler)
+    code = INTERRUPTED.format(module=module, as_module=as_module, lost=lost, handler=handler, number=int(number))
     ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120, check=False)
     return ended.returncode, ended.stderr
 
@@ -46,3 +52,47 @@ def test_a_stop_is_not_lost_in_a_library_that_passes_over_exceptions() -> None:
 
 def test_who_ignores_the_signal_goes_on() -> None:
     assert interrupt("typer", handler="SIG_IGN") == (0, "")
+
+
+STOPPED_AT_WORK = """
+import asyncio, os, signal, sys
+signal.signal(signal.SIGINT, signal.{handler})
+import agent_factory.cli.command as command
+
+def work(_arguments):
+    async def episode(number):
+        while True:
+            if number == 1:
+                os.kill(os.getpid(), {number})
+            await asyncio.sleep(0)
+
+    async def episodes():
+        async with asyncio.TaskGroup() as group:
+            for number in range(3):
+                group.create_task(episode(number))
+
+    try:
+        asyncio.run(episodes())
+    finally:
+        print("ended what was begun")
+
+command.run_command = work
+from agent_factory.cli.main import main
+main()
+"""
+
+
+@pytest.mark.parametrize("handler", ["default_int_handler", "SIG_IGN"])
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+def test_work_is_ended_by_any_signal_as_by_ctrl_c(number: int, handler: str) -> None:
+    code = STOPPED_AT_WORK.format(number=int(number), handler=handler)
+    ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120, check=False)
+    assert (ended.returncode, ended.stderr) == (
+        128 + number,
+        "factory: stopped; run the same command again to go on\n",
+    )
+    assert ended.stdout == "ended what was begun\n"
+
+
+def test_a_signal_while_importing_is_told_as_ctrl_c_is() -> None:
+    assert interrupt("typer", number=signal.SIGTERM) == (143, "factory: stopped; run the same command again to go on\n")
