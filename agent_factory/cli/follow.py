@@ -19,6 +19,7 @@ from agent_factory.core import clock
 from agent_factory.core.day import day_scope
 from agent_factory.core.error import DeadlineError, WorkerError
 from agent_factory.core.store import Store
+from agent_factory.runtime.agent import default_agent_id
 
 POLL_SECONDS = 1.0
 RETRY_SECONDS = 45.0
@@ -40,16 +41,17 @@ class End:
         return 3 if self.deployment is None else 0
 
 
-def find_end(store: Store, build: str) -> End | None:
-    """How the build ended, or None while it has not."""
-    reports = store.find(EvalReport, build=build, newest_first=True, limit=1)
+def find_end(store: Store, build: BuildSpec) -> End | None:
+    """How the build ended, or None while it has not: a PASS ends where it serves the recipe's own agent."""
+    reports = store.find(EvalReport, build=build.id, newest_first=True, limit=1)
     if not reports:
         return None
     if reports[0].verdict == "FAIL":
         return End(reports[0], None)
-    releases = {release.id for release in store.find(Release, build=build)}
-    for deployment in store.find(Deployment, newest_first=True):
-        if deployment.release in releases:
+    releases = {release.id for release in store.find(Release, build=build.id)}
+    own = default_agent_id(build.recipe, build.project)
+    for deployment in store.find(Deployment, project=build.project, newest_first=True):
+        if deployment.release in releases and deployment.agent == own:
             return End(reports[0], deployment)
     return None
 
@@ -125,7 +127,7 @@ def follow(
         while True:
             stages = read_stages(store, build)
             display.update(stages)
-            end = find_end(store, build.id)
+            end = find_end(store, build)
             if end is not None:
                 display.update(read_stages(store, build))
                 return end

@@ -98,7 +98,7 @@ class Round:
         known = None if self.memo.build is None else self.desk.store.peek(BuildSpec, self.memo.build)
         if known is None:
             return None
-        if find_end(self.desk.store, known.id) is None:
+        if find_end(self.desk.store, known) is None:
             say(f"going on with build {known.id}")
             return known
         if known.recipe_digest != self.recipe.digest:
@@ -141,7 +141,7 @@ class Round:
         return build
 
     def _follow(self, build: BuildSpec) -> End:
-        known = find_end(self.desk.store, build.id)
+        known = find_end(self.desk.store, build)
         if known is not None:
             return known
         orders = [order for order in self.desk.store.find(Order, build=build.id) if order.kind == "build"]

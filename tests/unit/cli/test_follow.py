@@ -99,7 +99,7 @@ def report(verdict: Any = "PASS") -> EvalReport:
     )
 
 
-def deploy(store: Store) -> None:
+def deploy(store: Store, agent: str = "support_desk") -> None:
     now = clock.now()
     release = Release(
         id="b1-release",
@@ -115,27 +115,39 @@ def deploy(store: Store) -> None:
         memory_schema={},
     )
     deployment = Deployment(
-        id="b1-release-support_desk",
+        id=f"b1-release-{agent}",
         created_at=now,
-        agent="support_desk",
+        agent=agent,
         release="b1-release",
         model="M3",
         traffic=1.0,
         state="serving",
         updated_at=now,
     )
-    store.put(release)
+    store.put(release, replace=True)
     store.put(deployment)
 
 
 def test_a_pass_ends_only_with_its_deployment(store: Store, build: BuildSpec) -> None:
-    assert find_end(store, build.id) is None
+    assert find_end(store, build) is None
     store.put(report())
-    assert find_end(store, build.id) is None
+    assert find_end(store, build) is None
     deploy(store)
     end = follow(store, build, deadline_seconds=5)
     assert end.exit_code == 0
     assert end.deployment is not None
+
+
+def test_it_ends_with_the_recipes_own_agent_whoever_else_it_serves(store: Store, build: BuildSpec) -> None:
+    store.put(report())
+    deploy(store, "kiosk")
+    assert find_end(store, build) is None
+    deploy(store)
+    deploy(store, "night_shift")
+    end = find_end(store, build)
+    assert end is not None
+    assert end.deployment is not None
+    assert end.deployment.agent == "support_desk"
 
 
 def test_a_fail_ends_with_three(store: Store, build: BuildSpec, capsys: Any) -> None:

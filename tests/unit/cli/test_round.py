@@ -87,7 +87,7 @@ def edit(path: Path, text: str = "\n# edited\n") -> None:
 
 def finish(build: BuildSpec, monkeypatch: pytest.MonkeyPatch) -> None:
     """Its gate said something."""
-    monkeypatch.setattr(round_module, "find_end", lambda _store, name: name == build.id or None)
+    monkeypatch.setattr(round_module, "find_end", lambda _store, known: known.id == build.id or None)
 
 
 def test_first_traffic_is_on_the_days_before_today(go: Callable[..., BuildSpec]) -> None:
