@@ -3,6 +3,7 @@ from typing import Any
 import pytest
 
 from agent_factory.contracts import Comparison, GateSpec, Measure, ModelScore
+from agent_factory.contracts.scenario import LEVELS
 from agent_factory.core.error import InputError
 from agent_factory.core.recipe import load_recipe
 from agent_factory.evaluation.gate import decide
@@ -121,4 +122,4 @@ def test_the_shipped_gate_asks_for_every_measure() -> None:
     assert gate.min_tool_call_success >= 0.8
     assert gate.max_policy_violation is not None
     assert gate.max_loss_to_champion is not None
-    assert gate.min_level_success
+    assert set(gate.min_level_success) == set(LEVELS)
