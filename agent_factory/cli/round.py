@@ -9,7 +9,7 @@ with ``fresh`` begins again on days that hold nothing else.
 from __future__ import annotations
 
 import time
-from datetime import date
+from datetime import date, timedelta
 from typing import Any
 
 from agent_factory.api.build import draft_build
@@ -44,6 +44,10 @@ class Round:
         self.overrides = overrides or {}
         sections = {name: values for name, values in self.overrides.items() if name != "gate"}
         self.rules = read_settings_of(self.recipe, sections)
+        # What is wrong with the order is told before anything is started or sent.
+        yesterday = clock.now().date() - timedelta(days=1)
+        window = DataWindow(first_day=yesterday, last_day=yesterday)
+        draft_build(self.recipe, self.settings.project, window, self.overrides)
         self.makers = describe_makers(self.recipe, self.rules)
         self.platform = Platform(self.settings, lambda text: say(f"  {text}"))
         self.fresh = fresh

@@ -16,7 +16,7 @@ from agent_factory.cli.round import Round
 from agent_factory.cli.traffic import free_days
 from agent_factory.contracts import BuildSpec, Outcome, Trace
 from agent_factory.core import clock
-from agent_factory.core.error import ConflictError, ToolError
+from agent_factory.core.error import ConflictError, InputError, ToolError
 from agent_factory.core.settings import CHECKOUT, get_settings
 from agent_factory.core.tracelog import Receipt, TraceLog
 
@@ -146,6 +146,22 @@ def test_fresh_without_an_edit_is_a_new_build_of_the_same_traffic(
     finish(first, monkeypatch)
     second = go(fresh=True)
     assert (second.window, second.id == first.id) == (first.window, False)
+
+
+@pytest.mark.parametrize(
+    ("overrides", "told"),
+    [
+        ({"gate": {"min_succes": 0.5}}, "gate.min_succes"),
+        ({"training": {"sft": {"step": 3}}}, "step"),
+        ({"training": {"dpo": {"steps": 3}}}, "dpo"),
+    ],
+)
+def test_a_wrong_order_is_told_before_anything_is_sent(
+    recipe: Path, monkeypatch: pytest.MonkeyPatch, overrides: dict[str, Any], told: str
+) -> None:
+    monkeypatch.setattr(round_module, "Platform", lambda *_: pytest.fail("the platform was looked for"))
+    with pytest.raises(InputError, match=told):
+        Round("support_desk", deadline_seconds=1, overrides=overrides)
 
 
 def test_traffic_that_could_not_be_made_binds_nothing(
