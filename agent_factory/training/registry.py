@@ -1,4 +1,4 @@
-"""Models and their runs in MLflow: one experiment and one registered model a recipe, one version a model.
+"""Models and their runs in MLflow: one experiment and one registered model a recipe and project, one version a model.
 
 The store's manifest is the record; MLflow is where people compare runs and see which model serves.
 Registering is idempotent by the model's build, stage and digest. Aliases: ``candidate`` is the newest
@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from agent_factory.contracts.build import BuildSpec
 from agent_factory.contracts.model import ModelManifest
+from agent_factory.contracts.record import DEFAULT_PROJECT
 from agent_factory.core.error import NotFoundError, StorageError
 from agent_factory.core.settings import get_settings
 from agent_factory.training.input import StageInputs
@@ -19,6 +20,15 @@ if TYPE_CHECKING:
     from mlflow import MlflowClient
 
 CANDIDATE, CHAMPION, PREVIOUS = "candidate", "champion", "previous"
+
+
+def name_of(manifest: ModelManifest) -> str:
+    """Experiment and registered model of a manifest: its recipe's, with the project before it unless it is the default.
+
+    ``~`` is in no project's name, so that no two share one; MLflow allows it where it forbids ``/`` and ``:``.
+    """
+    recipe = manifest.recipe
+    return recipe if manifest.project == DEFAULT_PROJECT else f"{manifest.project}~{recipe}"
 
 
 def open_client(url: str) -> MlflowClient:
@@ -37,7 +47,7 @@ def register_model(url: str, build: BuildSpec, manifest: ModelManifest, inputs: 
         run_id = _find_run(client, manifest) or _record_run(client, build, manifest, inputs)
         version = _find_version(client, manifest) or _create_version(client, manifest, run_id, url)
         if manifest.stage == "policy":
-            client.set_registered_model_alias(manifest.recipe, CANDIDATE, version)
+            client.set_registered_model_alias(name_of(manifest), CANDIDATE, version)
     except MlflowException as error:
         raise StorageError(
             f"MLflow at {url!r} refused model {manifest.id!r}: {error}. "
@@ -55,13 +65,13 @@ def move_champion(manifest: ModelManifest, url: str | None = None) -> None:
         version = _find_version(client, manifest)
         if version is None:
             raise NotFoundError(f"MLflow has no version of model {manifest.id!r} (build {manifest.build!r})")
-        aliases: dict[str, Any] = client.get_registered_model(manifest.recipe).aliases
+        aliases: dict[str, Any] = client.get_registered_model(name_of(manifest)).aliases
         serving = aliases.get(CHAMPION)
         if str(serving) == version:
             return
         if serving is not None:
-            client.set_registered_model_alias(manifest.recipe, PREVIOUS, str(serving))
-        client.set_registered_model_alias(manifest.recipe, CHAMPION, version)
+            client.set_registered_model_alias(name_of(manifest), PREVIOUS, str(serving))
+        client.set_registered_model_alias(name_of(manifest), CHAMPION, version)
     except MlflowException as error:
         raise StorageError(f"MLflow could not make model {manifest.id!r} the champion: {error}") from error
 
@@ -75,7 +85,7 @@ def _where(manifest: ModelManifest) -> str:
 
 
 def _find_run(client: MlflowClient, manifest: ModelManifest) -> str | None:
-    experiment = client.get_experiment_by_name(manifest.recipe)
+    experiment = client.get_experiment_by_name(name_of(manifest))
     if experiment is None:
         return None
     runs = client.search_runs([experiment.experiment_id], f"{_where(manifest)} and status = 'FINISHED'", max_results=1)
@@ -85,8 +95,8 @@ def _find_run(client: MlflowClient, manifest: ModelManifest) -> str | None:
 def _record_run(client: MlflowClient, build: BuildSpec, manifest: ModelManifest, inputs: StageInputs) -> str:
     from mlflow.entities import Metric, Param, RunTag
 
-    experiment = client.get_experiment_by_name(manifest.recipe)
-    experiment_id = client.create_experiment(manifest.recipe) if experiment is None else experiment.experiment_id
+    experiment = client.get_experiment_by_name(name_of(manifest))
+    experiment_id = client.create_experiment(name_of(manifest)) if experiment is None else experiment.experiment_id
     tags = {
         **_identity(manifest),
         "model": manifest.id,
@@ -111,8 +121,7 @@ def _record_run(client: MlflowClient, build: BuildSpec, manifest: ModelManifest,
 
 
 def _find_version(client: MlflowClient, manifest: ModelManifest) -> str | None:
-    name = manifest.recipe.replace("'", "")
-    for version in client.search_model_versions(f"name = '{name}' and tags.digest = '{manifest.digest}'"):
+    for version in client.search_model_versions(f"name = '{name_of(manifest)}' and tags.digest = '{manifest.digest}'"):
         if {key: version.tags.get(key) for key in ("build", "stage")} == {
             "build": manifest.build,
             "stage": manifest.stage,
@@ -125,12 +134,12 @@ def _create_version(client: MlflowClient, manifest: ModelManifest, run_id: str, 
     from mlflow.exceptions import MlflowException
 
     try:
-        client.create_registered_model(manifest.recipe)
+        client.create_registered_model(name_of(manifest))
     except MlflowException as error:
         if error.error_code != "RESOURCE_ALREADY_EXISTS":
             raise
     version = client.create_model_version(
-        manifest.recipe,
+        name_of(manifest),
         source=f"artifacts:/{manifest.path}",
         run_id=run_id,
         tags={**_identity(manifest), "model": manifest.id, "parent": manifest.parent or "none"},

@@ -14,9 +14,10 @@ def url(tmp_path_factory):
     return f"sqlite:///{tmp_path_factory.mktemp('mlflow') / 'mlflow.db'}"
 
 
-def make_manifest(build, number, stage="policy"):
+def make_manifest(build, number, stage="policy", project="default"):
     return ModelManifest(
         id=f"M{number}",
+        project=project,
         created_at=build.created_at,
         stage=stage,
         recipe=build.recipe,
@@ -55,3 +56,20 @@ def test_a_model_has_one_run_one_version_and_aliases_move(url, store, artifacts,
     assert str(client.get_model_version_by_alias("desk", "previous").version) == "1"
     with pytest.raises(NotFoundError, match="no version of model 'M9'"):
         move_champion(make_manifest(build, 9), url)
+
+
+def test_the_promotion_of_one_project_leaves_the_champion_of_another(url, store, artifacts, build):
+    inputs = collect_inputs(store, artifacts, build, "pretrain")
+    client = open_client(url)
+    theirs = build.model_copy(update={"id": "S1", "project": "shop"})
+    own = register_model(url, build, make_manifest(build, 11), inputs)
+    move_champion(own, url)
+    other = register_model(url, theirs, make_manifest(theirs, 12, project="shop"), inputs)
+    move_champion(other, url)
+
+    assert client.get_model_version_by_alias("desk", "champion").tags["model"] == "M11"
+    assert client.get_model_version_by_alias("shop~desk", "champion").tags["model"] == "M12"
+    assert client.get_model_version_by_alias("shop~desk", "candidate").tags["model"] == "M12"
+    assert (
+        client.get_run(other.mlflow_run_id).info.experiment_id != client.get_run(own.mlflow_run_id).info.experiment_id
+    )
