@@ -40,7 +40,7 @@ def allocate_slots(body: AllocateRequest, context: Ctx, key: Key = None) -> Leas
         context.get(BuildSpec, body.build)
 
     def make() -> Lease:
-        resource = ResourceSpec(pool=body.pool, slots=body.slots, priority=body.priority)
+        resource = ResourceSpec(pool=body.pool, slots=body.slots)
         return allocate(
             context.store,
             resource,

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Any, Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from agent_factory.contracts.record import Count, Instant, Name, Part, Record, Seconds
 
@@ -16,7 +16,6 @@ class ResourceSpec(Part):
 
     pool: Name
     slots: int = Field(default=1, ge=1)
-    priority: int = 0
 
 
 class Pool(Part):
@@ -39,6 +38,16 @@ class Lease(Record):
     state: Literal["held", "released", "expired"] = "held"
     expires_at: Instant
     released_at: Instant | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _pass_over_priority(cls, found: Any) -> Any:
+        # Leases of before had one, which ordered nothing; those that a store still holds must be readable.
+        match found:
+            case {"resource": {"priority": _, **resource}}:
+                return {**found, "resource": resource}
+            case _:
+                return found
 
 
 class Usage(Record):

@@ -1,3 +1,4 @@
+import json
 import multiprocessing
 import threading
 from concurrent.futures import ThreadPoolExecutor
@@ -5,10 +6,12 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from pydantic import ValidationError
+from sqlalchemy import update
 
 from agent_factory.compute.lease import allocate, expire, hold, release, renew, show_pools
 from agent_factory.contracts import Lease, ResourceSpec
-from agent_factory.core import clock
+from agent_factory.core import clock, table
 from agent_factory.core.error import BusyError, ConflictError, DeadlineError, InputError, NotFoundError
 from agent_factory.core.store import Store, open_store
 
@@ -145,3 +148,16 @@ def test_processes_never_get_more_than_the_limit(store: Store, recipes: Path) ->
         worker.join(30)
     assert sum(counts) == 2
     assert held(store, recipes, "inference") == 2
+
+
+def test_a_lease_of_before_that_had_a_priority_is_read_and_released(store: Store, recipes: Path) -> None:
+    lease = allocate(store, TRAINING, "first", recipes=recipes)
+    body = lease.to_json()
+    body["resource"]["priority"] = 5
+    with store.begin() as connection:
+        rows = table.records
+        connection.execute(update(rows).where(rows.c.id == lease.id).values(body=json.dumps(body)))
+    assert held(store, recipes, "training") == 1
+    assert release(store, lease.id).state == "released"
+    with pytest.raises(ValidationError, match="priority"):
+        ResourceSpec.model_validate({"pool": "training", "priority": 5})
