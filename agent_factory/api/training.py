@@ -43,9 +43,9 @@ class JobRequest(Part):
 class RewardRequest(Part):
     """Weights by which solved episodes of one scenario are ranked; see RewardConfig."""
 
-    reward_model: float = Field(default=1.0, ge=0)
-    tool_error: float = Field(default=0.0, le=0)
-    step: float = Field(default=0.0, le=0)
+    reward_model: float = Field(default=1.0, ge=0, allow_inf_nan=False)
+    tool_error: float = Field(default=0.0, le=0, allow_inf_nan=False)
+    step: float = Field(default=0.0, le=0, allow_inf_nan=False)
 
 
 class JobStatus(BaseModel):

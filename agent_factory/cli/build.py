@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from agent_factory.cli.desk import open_desk, read_overrides, response
+from agent_factory.cli.number import Deadline
 from agent_factory.cli.output import JsonFlag, say, show
 
 app = typer.Typer(help="Builds: order, show, follow.", no_args_is_help=True)
@@ -50,9 +51,7 @@ def show_build(build: str, as_json: JsonFlag = False) -> None:
 
 
 @app.command("follow")
-def follow_build(
-    build: str, deadline: Annotated[float, typer.Option(help="Seconds to wait at most.")] = 2700.0
-) -> None:
+def follow_build(build: str, deadline: Deadline = 2700.0) -> None:
     """Show a build's progress until it is deployed (exit 0), fails its gate (3) or fails (1)."""
     from agent_factory.cli.follow import follow
     from agent_factory.cli.result import show_result

@@ -9,6 +9,7 @@ import typer
 
 from agent_factory.cli.build import Key
 from agent_factory.cli.desk import open_desk
+from agent_factory.cli.number import number
 from agent_factory.cli.output import JsonFlag, say, show
 from agent_factory.core.error import InputError
 
@@ -25,7 +26,7 @@ def list_decisions(
     day: _Date,
     verdict: Annotated[str | None, typer.Option(help="Only these: kept, flagged or dropped.")] = None,
     rule: Annotated[str | None, typer.Option(help="Only those of this rule, such as poison.")] = None,
-    limit: Annotated[int, typer.Option(min=1, max=1000)] = 100,
+    limit: Annotated[int, number(1, 1000)] = 100,
     as_json: JsonFlag = False,
 ) -> None:
     """What cleaning decided on a day: trace, verdict, rule, reason, and who overruled it when."""

@@ -8,6 +8,7 @@ import typer
 
 from agent_factory.cli.build import Key
 from agent_factory.cli.desk import open_desk
+from agent_factory.cli.number import number
 from agent_factory.cli.output import JsonFlag, show
 
 app = typer.Typer(help="Compute: pools, usage, allocate, release.", no_args_is_help=True)
@@ -44,8 +45,8 @@ def show_usage(
 def allocate(
     pool: str,
     holder: str,
-    slots: int = 1,
-    ttl: Annotated[float, typer.Option(help="Seconds until it ends by itself.")] = 60.0,
+    slots: Annotated[int, number(1, 1000)] = 1,
+    ttl: Annotated[float, number(1, 86_400, "Seconds until it ends by itself.")] = 60.0,
     key: Key = None,
     as_json: JsonFlag = False,
 ) -> None:

@@ -9,6 +9,7 @@ import typer
 from agent_factory.cli import cleaning, dataset, export, forget, importing, lineage
 from agent_factory.cli.build import Key
 from agent_factory.cli.desk import open_desk
+from agent_factory.cli.number import number
 from agent_factory.cli.output import JsonFlag, show
 
 app = typer.Typer(help="Data: import, prepare, label; build and show datasets.", no_args_is_help=True)
@@ -23,7 +24,7 @@ app.add_typer(cleaning.app)
 @app.command("label")
 def label(
     trace: str,
-    score: Annotated[float, typer.Option(min=0.0, max=1.0, help="0 bad to 1 good.")],
+    score: Annotated[float, number(0, 1, "0 bad to 1 good.")],
     labeler: Annotated[str, typer.Option(help="Who says so.")],
     comment: str | None = None,
     key: Key = None,

@@ -8,6 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from agent_factory.cli.desk import open_desk
+from agent_factory.cli.number import MOST, number
 from agent_factory.cli.output import JsonFlag, show
 from agent_factory.contracts.dataset import Filters
 from agent_factory.core.error import InputError
@@ -30,7 +31,7 @@ def build(
     last_day: _Date = None,
     taskset: Annotated[str | None, typer.Option(help="The scenario set of an eval dataset, instead of days.")] = None,
     recipe: str | None = None,
-    min_score: Annotated[float | None, typer.Option(min=0.0, max=1.0, help=f"{_SCORE} by default.")] = None,
+    min_score: Annotated[float | None, number(0, 1, f"{_SCORE} by default.")] = None,
     outcome: Annotated[str | None, typer.Option(help="success, failure or unknown")] = None,
     labels: Annotated[_Names, _repeated("--label", "Scored by: person, outcome, model, rule.")] = None,
     tools: Annotated[_Names, _repeated("--tool", "Called this tool.")] = None,
@@ -41,10 +42,10 @@ def build(
     form: Annotated[str, typer.Option(help="Of a preference dataset: pairs or scores.")] = "pairs",
     split: Annotated[str | None, typer.Option(help="Shares of train/validation/test, as 80/10/10.")] = None,
     together: Annotated[_Names, _repeated("--together", "Never parted: subject, session, task (default: all).")] = None,
-    max_rows: Annotated[int | None, typer.Option(min=1)] = None,
-    max_tokens: Annotated[int | None, typer.Option(min=1)] = None,
+    max_rows: Annotated[int | None, number(1, MOST)] = None,
+    max_tokens: Annotated[int | None, number(1, MOST)] = None,
     tokenizer: Annotated[str | None, typer.Option(help="Who counts: a model's number, or a folder.")] = None,
-    seed: Annotated[int, typer.Option(min=0, help="Of the budget's choice and of the split.")] = 0,
+    seed: Annotated[int, number(0, MOST, "Of the budget's choice and of the split.")] = 0,
     as_json: JsonFlag = False,
 ) -> None:
     """Build a dataset from prepared days, in this process; the same request makes it once."""

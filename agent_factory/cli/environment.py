@@ -8,6 +8,7 @@ import typer
 
 from agent_factory.cli.build import Key
 from agent_factory.cli.desk import open_desk, response
+from agent_factory.cli.number import MOST, Seed, number
 from agent_factory.cli.output import JsonFlag, show
 
 app = typer.Typer(help="Environments: scenarios, run, trace.", no_args_is_help=True)
@@ -16,8 +17,8 @@ app = typer.Typer(help="Environments: scenarios, run, trace.", no_args_is_help=T
 @app.command("scenarios")
 def make_scenarios(
     recipe: str,
-    count: Annotated[int, typer.Option(help="How many, in equal shares of the levels.")] = 100,
-    seed: int = 0,
+    count: Annotated[int, number(5, 5000, "How many, in equal shares of the levels.")] = 100,
+    seed: Seed = 0,
     held_out: Annotated[bool, typer.Option("--held-out", help="From the templates kept for evaluation.")] = False,
     key: Key = None,
     as_json: JsonFlag = False,
@@ -46,7 +47,12 @@ def order_rollout(
 
 
 @app.command("trace")
-def show_trace(run: str, offset: int = 0, limit: int = 20, as_json: JsonFlag = False) -> None:
+def show_trace(
+    run: str,
+    offset: Annotated[int, number(0, MOST)] = 0,
+    limit: Annotated[int, number(1, 500)] = 20,
+    as_json: JsonFlag = False,
+) -> None:
     """Traces of a RUN that was ordered, page by page."""
     from agent_factory.api.environment import show_traces
 

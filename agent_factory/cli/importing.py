@@ -13,6 +13,7 @@ from typing import Annotated, Any
 import typer
 
 from agent_factory.cli.desk import open_desk
+from agent_factory.cli.number import Limit
 from agent_factory.cli.output import JsonFlag, say, show
 from agent_factory.core.error import InputError
 
@@ -75,7 +76,7 @@ def import_file(
 @app.command("quarantine")
 def list_quarantine(
     import_: Annotated[str | None, typer.Argument(metavar="IMPORT", help="One import; all by default.")] = None,
-    limit: Annotated[int, typer.Option(min=1, max=100_000)] = 100,
+    limit: Limit = 100,
     as_json: JsonFlag = False,
 ) -> None:
     """The imports with rows that could not be read, or the rows of one: file, place and reason."""

@@ -10,13 +10,13 @@ from typing import Annotated, Any
 import typer
 
 from agent_factory.cli.desk import open_desk
+from agent_factory.cli.number import MOST, Deadline, Limit, number
 from agent_factory.cli.output import JsonFlag, say, show
 from agent_factory.core.error import InputError
 
 app = typer.Typer(help="Labels: queue, agreement, Label Studio, judges.", no_args_is_help=True)
 Reviewer = Annotated[str, typer.Option(help="Who works; their name is kept with every label.")]
 Kind = Annotated[str, typer.Option(help="score or compare")]
-Limit = Annotated[int, typer.Option(min=1, max=100_000)]
 
 
 @app.command("queue")
@@ -93,10 +93,10 @@ def undo(reviewer: Reviewer, kind: Kind = "score", as_json: JsonFlag = False) ->
 
 @app.command("policy")
 def policy(
-    overlap: Annotated[float | None, typer.Option(min=0, max=1, help="Share of items for several people.")] = None,
-    overlap_reviewers: Annotated[int | None, typer.Option(min=2, max=20)] = None,
-    lease_seconds: Annotated[float | None, typer.Option(min=1, max=86_400)] = None,
-    days: Annotated[int | None, typer.Option(min=1, max=3660, help="The newest labelled days looked through.")] = None,
+    overlap: Annotated[float | None, number(0, 1, "Share of items for several people.")] = None,
+    overlap_reviewers: Annotated[int | None, number(2, 20)] = None,
+    lease_seconds: Annotated[float | None, number(1, 86_400)] = None,
+    days: Annotated[int | None, number(1, 3660, "The newest labelled days looked through.")] = None,
     as_json: JsonFlag = False,
 ) -> None:
     """Show how the queue hands out work, after changing what is given."""
@@ -151,10 +151,10 @@ def judge(
     limit: Limit = 100,
     key_variable: Annotated[str | None, typer.Option(help="The environment variable with the server's key.")] = None,
     currency: str | None = None,
-    prompt_price: Annotated[float, typer.Option(min=0, help="Per million prompt tokens.")] = 0.0,
-    completion_price: Annotated[float, typer.Option(min=0, help="Per million completion tokens.")] = 0.0,
-    deadline_seconds: float = 60.0,
-    total_seconds: float = 3600.0,
+    prompt_price: Annotated[float, number(0, MOST, "Per million prompt tokens.")] = 0.0,
+    completion_price: Annotated[float, number(0, MOST, "Per million completion tokens.")] = 0.0,
+    deadline_seconds: Deadline = 60.0,
+    total_seconds: Deadline = 3600.0,
     as_json: JsonFlag = False,
 ) -> None:
     """Let a model judge the most informative traces, or with --golden those that people labelled.

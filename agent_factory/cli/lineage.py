@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from agent_factory.cli.desk import open_desk
+from agent_factory.cli.number import MOST, number
 from agent_factory.cli.output import JsonFlag, say, show
 from agent_factory.contracts.lineage import Lineage, Node
 
@@ -21,7 +22,7 @@ def tell_lineage(
     kind: Annotated[
         str | None, typer.Option(help="trace, dataset, model, release or deployment; told from the name by default.")
     ] = None,
-    failures: Annotated[int, typer.Option(min=0, help="How many failed traces are told one by one.")] = 20,
+    failures: Annotated[int, number(0, MOST, "How many failed traces are told one by one.")] = 20,
     as_json: JsonFlag = False,
 ) -> None:
     """What NAME (a trace's id, D1, M3, a release, a deployment) was made from, and what was made from it."""

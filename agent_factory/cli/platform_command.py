@@ -8,6 +8,7 @@ import typer
 
 from agent_factory.cli.build import Set
 from agent_factory.cli.desk import read_overrides
+from agent_factory.cli.number import Deadline, number
 from agent_factory.cli.output import JsonFlag, say, show
 
 platform = typer.Typer(help="The platform on this machine: up, down, status.", no_args_is_help=True)
@@ -54,7 +55,7 @@ def status(as_json: JsonFlag = False) -> None:
 
 @api.command("serve")
 def serve(
-    port: Annotated[int, typer.Option(min=1, max=65535)] = 8400,
+    port: Annotated[int, number(1, 65_535)] = 8400,
     host: Annotated[str, typer.Option(help="Beyond loopback it needs AGENT_FACTORY_API_KEY.")] = "127.0.0.1",
 ) -> None:
     """Serve the HTTP API until it is stopped."""
@@ -98,7 +99,7 @@ def schema() -> None:
 
 def run_round(
     recipe: str = "support_desk",
-    deadline: Annotated[float, typer.Option(help="Seconds that the round may take at most.")] = 2700.0,
+    deadline: Deadline = 2700.0,
     fresh: Annotated[
         bool,
         typer.Option(

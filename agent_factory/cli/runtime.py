@@ -8,6 +8,7 @@ import typer
 
 from agent_factory.cli.build import Key
 from agent_factory.cli.desk import open_desk, response
+from agent_factory.cli.number import number
 from agent_factory.cli.output import JsonFlag, say, show
 
 models = typer.Typer(help="Models: promote what passed its gate.", no_args_is_help=True)
@@ -38,9 +39,9 @@ def list_models(build: str | None = None, as_json: JsonFlag = False) -> None:
 def create(
     agent: str,
     recipe: str,
-    max_steps: int = 12,
+    max_steps: Annotated[int, number(1, 100)] = 12,
     step_timeout: Annotated[
-        float, typer.Option(help="Seconds that an answer may take, with all its steps and tool calls.")
+        float, number(0.1, 600, "Seconds that an answer may take, with all its steps and tool calls.")
     ] = 30.0,
     as_json: JsonFlag = False,
 ) -> None:

@@ -8,21 +8,22 @@ import typer
 
 from agent_factory.cli.build import order, show_build
 from agent_factory.cli.desk import open_desk
+from agent_factory.cli.number import MOST, number
 from agent_factory.cli.output import JsonFlag, show
 
 app = typer.Typer(help="Training jobs: order, status, reward-config.", no_args_is_help=True)
 app.command("order")(order)
 app.command("status")(show_build)
 
-Weight = Annotated[float, typer.Option(help="See RewardConfig.")]
+Penalty = Annotated[float, number(-MOST, 0, "Added for each, so not above 0.")]
 
 
 @app.command("reward-config")
 def reward_config(
     build: str,
-    reward_model: Weight = 1.0,
-    tool_error: Weight = 0.0,
-    step: Weight = 0.0,
+    reward_model: Annotated[float, number(0, MOST, "What the reward model's score is multiplied by.")] = 1.0,
+    tool_error: Penalty = 0.0,
+    step: Penalty = 0.0,
     as_json: JsonFlag = False,
 ) -> None:
     """Set the weights that rank solved episodes, until the build's reinforcement (its policy model) begins."""

@@ -19,9 +19,9 @@ class RewardConfig(Record):
     """
 
     build: Name
-    reward_model: float = Field(default=1.0, ge=0)
-    tool_error: float = Field(default=0.0, le=0)
-    step: float = Field(default=0.0, le=0)
+    reward_model: float = Field(default=1.0, ge=0, allow_inf_nan=False)
+    tool_error: float = Field(default=0.0, le=0, allow_inf_nan=False)
+    step: float = Field(default=0.0, le=0, allow_inf_nan=False)
 
     def mix(self, *, reward_model: float, tool_errors: int, steps: int) -> float:
         """The reward of a solved episode under these weights."""

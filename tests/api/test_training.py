@@ -100,6 +100,10 @@ def test_rewards_are_set_until_reinforcement_begins(client: TestClient, context:
     assert context.store.get(RewardConfig, "b1").reward_model == 0.5
     for body in ({"step": 1.0}, {"success": 2.0}, {"policy_violation": -2.0}):
         assert client.post("/train/b1/reward-config", json=body).status_code == 422, body
+    endless = client.post(
+        "/train/b1/reward-config", content=b'{"reward_model": 1e999}', headers={"Content-Type": "application/json"}
+    )
+    assert endless.status_code == 422
     for stage in ("reward_model", "policy_model"):
         assert client.post("/train/b1/reward-config", json={"reward_model": 0.5}).status_code == 200
         facts = {"factory": "training", "stage": stage, "build": "b1", "state": "running"}

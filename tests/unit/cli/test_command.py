@@ -1,11 +1,13 @@
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import pytest
+import typer
 
+from agent_factory.cli.command import app
 from agent_factory.cli.desk import open_desk, read_overrides
 from agent_factory.cli.main import run
 from agent_factory.contracts import BuildSpec, Message, Order, RewardConfig, Step, Trace
@@ -174,3 +176,43 @@ def test_tables_are_for_people(capsys: pytest.CaptureFixture[str]) -> None:
     assert "training" in told
     with pytest.raises(ValueError, match="Expecting value"):
         json.loads(told)
+
+
+def all_commands(command: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], Any]]:
+    groups = getattr(command, "commands", {})
+    for name, inner in groups.items():
+        yield from all_commands(inner, (*path, name))
+    if not groups:
+        yield path, command
+
+
+NUMBERS = [
+    pytest.param(path, option, id=f"{' '.join(path)} {option.opts[0]}")
+    for path, command in all_commands(typer.main.get_command(app))
+    for option in command.params
+    if option.opts[0].startswith("--")
+    and {int, float} & {option.type_descriptor.annotation, *get_args(option.type_descriptor.annotation)}
+]
+
+
+@pytest.mark.parametrize(("path", "option"), NUMBERS)
+def test_every_number_is_held_within_bounds_at_the_border(path: tuple[str, ...], option: Any) -> None:
+    bad = ["nan", "inf", str(option.min - 1), str(option.max + 1)]
+    command = next(command for found, command in all_commands(typer.main.get_command(app)) if found == path)
+    words = [word for needed in command.params if needed.required and needed is not option for word in fill(needed)]
+    for value in bad:
+        with pytest.raises(typer.TyperException) as refused:
+            command.make_context("factory", [*words, f"{option.opts[0]}={value}"])
+        assert option.opts[0] in refused.value.format_message()
+
+
+def fill(parameter: Any) -> list[str]:
+    """A value for a parameter that must be given."""
+    value = "2026-10-30" if "day" in parameter.name else "1"
+    return [f"{parameter.opts[0]}={value}"] if parameter.opts[0].startswith("--") else [value]
+
+
+@pytest.mark.parametrize("deadline", ["-3", "0", "nan", "soon"])
+def test_a_deadline_that_is_none_is_refused(capsys: pytest.CaptureFixture[str], deadline: str) -> None:
+    assert run(["round", f"--deadline={deadline}"]) == 2
+    assert "--deadline" in capsys.readouterr().err
