@@ -2,7 +2,7 @@
 
 Invariants: a record is written whole or not at all; writing the same id with the same content (its
 time of creation aside) is a no-op; other content under an id raises ConflictError unless the caller
-replaces it.
+replaces it; what one project wrote is never replaced by another's, nor told of to it.
 """
 
 from __future__ import annotations
@@ -45,7 +45,8 @@ class Store:
     def put(self, record: Record, *, replace: bool = False) -> bool:
         """Write a record; True if it was new or changed, False if it stood there already.
 
-        Raises ConflictError where other content stands under this id and ``replace`` is False.
+        Raises ConflictError where other content stands under this id and ``replace`` is False, or another
+        project's does: of that it tells no more than that the id is taken.
         """
         try:
             with self.begin() as connection:
@@ -57,16 +58,20 @@ class Store:
         """``put`` as part of a transaction that the caller has begun, with what else must stand or fall with it."""
         row = to_row(record)
         where = (table.records.c.kind == row["kind"], table.records.c.id == row["id"])
-        found = connection.execute(select(table.records.c.digest).where(*where)).scalar()
+        known = connection.execute(select(table.records.c.digest, table.records.c.project).where(*where)).first()
+        if known is None:
+            connection.execute(table.records.insert().values(**row))
+            return True
+        found, owner = known
+        if owner != record.project:
+            raise ConflictError(f"the id {record.id!r} is taken: {row['kind']} needs another one. Use another id.")
         if found == row["digest"]:
             return False
-        if found is None:
-            connection.execute(table.records.insert().values(**row))
-        elif replace:
+        if replace:
             connection.execute(update(table.records).where(*where).values(**row))
         else:
             raise ConflictError(
-                f"{row['kind']} {record.id!r} exists with other content: "
+                f"{record.noun()} {record.id!r} exists with other content: "
                 f"its digest is {found}, the new one's is {row['digest']}. Use another id."
             )
         return True
@@ -75,7 +80,7 @@ class Store:
         """The record, or NotFoundError; see ``peek``."""
         found = self.peek(kind, record_id, project)
         if found is None:
-            raise NotFoundError(f"there is no {kind.__name__} {record_id!r}")
+            raise NotFoundError(f"there is no {kind.noun()} {record_id!r}")
         return found
 
     def peek(self, kind: type[R], record_id: str, project: str = DEFAULT_PROJECT) -> R | None:

@@ -57,10 +57,10 @@ def make_scenario_set(
         digest=digest,
     )
     known = store.peek(ScenarioSet, set_id)
-    if known is not None and known.digest == digest and artifacts.exists(path):
+    if known is not None and (known.project, known.digest) == (project, digest) and artifacts.exists(path):
         return known
     if known is not None:
-        store.put(record)  # refuses another content under this id
+        store.put(record)  # refuses another content under this id, and another project's
     prove_solvable(recipe, scenarios)
     artifacts.write_text(path, "".join(scenario.model_dump_json() + "\n" for scenario in scenarios))
     store.put(record)

@@ -21,11 +21,16 @@ from agent_factory.contracts import (
     Order,
     ResourceSpec,
     RewardConfig,
+    ScenarioSet,
     Session,
     Step,
     Trace,
 )
+from agent_factory.core.error import ConflictError
+from agent_factory.core.order import make_build_spec, order_build
+from agent_factory.core.recipe import load_recipe
 from agent_factory.core.tracelog import TraceLog
+from agent_factory.environment.scenario import make_scenario_set
 
 THEN = datetime(2026, 11, 1, 12, tzinfo=UTC)
 OTHER = {"X-Project": "other"}
@@ -195,3 +200,20 @@ def test_what_was_written_carries_the_callers_project(client: TestClient, contex
     for kind in (Feedback, Agent, Lease, BuildSpec, RewardConfig, Order):
         assert {record.project for record in context.store.find(kind)} == {"other"}, kind
     assert [arrival.traces for arrival in TraceLog(context.store).arrivals("other")] == [1]
+
+
+def test_an_id_that_another_project_chose_is_taken_whatever_it_names(context: Context, build: BuildSpec) -> None:
+    theirs = make_build_spec("support_desk", "other", build.window, build_id=build.id)
+    with pytest.raises(ConflictError, match="the id 'b1' is taken") as refused:
+        order_build(context.store, theirs)
+    assert "digest" not in str(refused.value)
+    assert context.store.get(BuildSpec, "b1") == build
+    assert context.store.find(Order, project="other") == []
+    recipe = load_recipe("support_desk")
+    sets = [
+        {"set_id": "tasks", "build": None, "split": "eval", "count": 5, "seed": 1, "project": name} for name in "ab"
+    ]
+    made = make_scenario_set(context.store, context.artifacts, recipe, **sets[0])
+    with pytest.raises(ConflictError, match="the id 'tasks' is taken"):
+        make_scenario_set(context.store, context.artifacts, recipe, **sets[1])
+    assert context.store.get(ScenarioSet, "tasks") == made

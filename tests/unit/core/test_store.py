@@ -106,3 +106,13 @@ def test_a_store_that_cannot_be_written_is_told(store: Store) -> None:
     with pytest.raises(StorageError, match="no such table"):
         store.put(_order("o1"))
     assert sqlite3.sqlite_version_info >= (3, 35)  # RETURNING, which next_number needs
+
+
+@pytest.mark.parametrize("replace", [False, True])
+def test_what_one_project_wrote_is_taken_for_another_and_nothing_of_it_is_told(store: Store, replace: bool) -> None:
+    mine = _order("o1", state="done", reason="secret")
+    store.put(mine)
+    with pytest.raises(ConflictError) as refused:
+        store.put(_order("o1", project="other"), replace=replace)
+    assert str(refused.value) == "the id 'o1' is taken: Order needs another one. Use another id."
+    assert store.get(Order, "o1") == mine

@@ -78,10 +78,10 @@ def test_deploying_twice_is_deploying_once(plant: Any) -> None:
     assert plant.store.get(Agent, "support_desk").recipe == "support_desk"
 
 
-def other_release(plant: Any) -> Release:
+def other_release(plant: Any, project: str = "default") -> Release:
     plant.store.put(plant.build.model_copy(update={"id": "b2"}))
     plant.report(id="b2-report", build="b2")
-    made = release(plant).model_copy(update={"id": "b2-release", "build": "b2"})
+    made = release(plant).model_copy(update={"id": "b2-release", "build": "b2", "project": project})
     plant.store.put(made)
     return made
 
@@ -111,8 +111,7 @@ def test_two_agents_are_served_apart(plant: Any) -> None:
 async def test_agents_of_one_name_in_two_projects_are_served_apart(plant: Any) -> None:
     plant.report()
     mine = release(plant)
-    theirs = other_release(plant).model_copy(update={"project": "shop"})
-    plant.store.put(theirs, replace=True)
+    theirs = other_release(plant, "shop")
     for project in ("default", "shop"):
         create_agent(plant.store, "desk", "support_desk", project=project)
     first, second = (deploy_release(plant.store, made.id, "desk") for made in (mine, theirs))
