@@ -1,7 +1,7 @@
 """What a model wrote, read as a message: Hermes tool calls (``<tool_call>{"name": …, "arguments": …}</tool_call>``).
 
-Invariant: text that announces a call and holds none stays as it was and is marked "malformed";
-nothing is guessed or mended.
+Invariant: text that announces a call and holds none, or holds part of one, stays as it was and is marked
+"malformed", never "stop"; nothing is guessed or mended.
 """
 
 from __future__ import annotations
@@ -15,7 +15,8 @@ from agent_factory.contracts.message import Message, ToolCall
 FinishReason = Literal["stop", "length", "tool_calls", "malformed"]
 
 _CALL = re.compile(r"<tool_call>(.*?)</tool_call>", re.DOTALL)
-_MARK = re.compile(r"</?tool_call>")
+# A mark, whole or half, or the key that a call's JSON always has: what is left of a call that was begun or ended badly.
+_PART = re.compile(r'</?tool_call\b|\btool_call>|\barguments"\s*:')
 
 
 def parse_completion(text: str, *, ended: bool, turn: int) -> tuple[Message, FinishReason]:
@@ -26,15 +27,20 @@ def parse_completion(text: str, *, ended: bool, turn: int) -> tuple[Message, Fin
     """
     if not ended:
         return Message(role="assistant", content=text), "length"
-    if not _MARK.search(text):
+    if not holds_part_of_call(text):
         return Message(role="assistant", content=text), "stop"
     bodies = _CALL.findall(text)
     calls = [read_call(body, f"call_{turn}_{number}") for number, body in enumerate(bodies)]
     rest = _CALL.sub("", text)
     found = [call for call in calls if call is not None]
-    if not found or len(found) != len(calls) or _MARK.search(rest):
+    if not found or len(found) != len(calls) or holds_part_of_call(rest):
         return Message(role="assistant", content=text), "malformed"
     return Message(role="assistant", content=rest.strip() or None, tool_calls=tuple(found)), "tool_calls"
+
+
+def holds_part_of_call(text: str) -> bool:
+    """Whether words meant for a person hold what only a tool call has: they are no answer."""
+    return _PART.search(text) is not None
 
 
 def read_call(body: str, call_id: str) -> ToolCall | None:

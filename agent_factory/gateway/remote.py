@@ -18,7 +18,7 @@ from agent_factory.contracts.message import Message, ToolCall
 from agent_factory.contracts.trace import TokenUsage
 from agent_factory.core.error import AccessError, BusyError, ContextError, DeadlineError, FactoryError, ModelError
 from agent_factory.gateway.chat import ChatRequest, ChatResult
-from agent_factory.gateway.parser import FinishReason
+from agent_factory.gateway.parser import FinishReason, holds_part_of_call
 
 _QUOTE = 300
 # As OpenAI says it, and vLLM of several ages.
@@ -121,7 +121,9 @@ def _read_message(choice: dict[str, Any]) -> tuple[Message, FinishReason]:
         calls.append(ToolCall(id=call["id"], name=function["name"], arguments=arguments))
     if calls:
         return Message(role="assistant", content=content or None, tool_calls=tuple(calls)), "tool_calls"
-    reason: FinishReason = "length" if choice["finish_reason"] == "length" else "stop"
+    reason: FinishReason = "malformed" if holds_part_of_call(content or "") else "stop"
+    if choice["finish_reason"] == "length":
+        reason = "length"
     return Message(role="assistant", content=content or ""), reason
 
 

@@ -55,6 +55,24 @@ def test_sft_takes_what_is_worth_imitating(
     assert [subject.split(":")[0] for subject in row["subjects"]] == ["PERSON"]
 
 
+def test_a_conversation_with_a_broken_turn_is_nothing_to_imitate(
+    store: Store, artifacts: Artifacts, trace: Make, take_day: Callable[..., None]
+) -> None:
+    good, told = trace("a"), trace("b", "And 4418?")
+    spoken = told.steps[1].action.model_copy(update={"content": 'get_order", "arguments": {"order_id": "4418"}}'})
+    again = Message(role="user", content="Pardon?")
+    last = Step(index=2, observation=(again,), action=Message(role="assistant", content="It is sent."))
+    seen = told.steps[1].model_copy(update={"error": "malformed: the action announces a tool call and is none"})
+    unseen = told.steps[1].model_copy(update={"action": spoken})  # recorded by someone who did not notice
+    take_day(
+        good,
+        told.model_copy(update={"id": "noticed", "steps": (told.steps[0], seen, last)}),
+        told.model_copy(update={"id": "unnoticed", "steps": (told.steps[0], unseen, last)}),
+    )
+    (row,) = artifacts.read_table(build_dataset(store, artifacts, "sft", QUERY).path).to_pylist()
+    assert row["trace_ids"] == ["a"]
+
+
 def test_same_request_is_the_same_dataset(
     store: Store, artifacts: Artifacts, trace: Make, take_day: Callable[..., None]
 ) -> None:

@@ -10,6 +10,13 @@ def test_plain_text_is_an_answer():
     assert (message.content, message.tool_calls, reason) == ("All done.", (), "stop")
 
 
+@pytest.mark.parametrize(
+    "text", ["We had some arguments: two.", '{"name": "Anna", "city": "Ulm"}', "the tool_call name"]
+)
+def test_words_that_are_no_part_of_a_call_are_an_answer(text):
+    assert parse_completion(text, ended=True, turn=1)[1] == "stop"
+
+
 def test_a_call_is_read_and_numbered():
     message, reason = parse_completion(GOOD + "\n" + GOOD, ended=True, turn=3)
     assert reason == "tool_calls"
@@ -30,6 +37,12 @@ def test_a_call_is_read_and_numbered():
         '{"name": "x", "arguments": {}}</tool_call>',
         GOOD + "<tool_call>",
         GOOD + "<tool_call>{}</tool_call>",
+        '"arguments": {"order_id": "4417"}}',
+        'get_order", "arguments": {"order_id": "44',
+        'I look. {"name": "get_order", "arguments": {"order_id": "4417"}}',
+        "tool_call> get_order",
+        "<tool_call get_order",
+        GOOD + '"arguments" : {}',
     ],
 )
 def test_a_broken_call_keeps_its_text(text):

@@ -61,6 +61,13 @@ async def test_the_request_is_in_openais_format_with_the_key():
     assert result.completion_ids is None
 
 
+async def test_a_call_that_the_server_took_for_words_is_malformed():
+    words = {"role": "assistant", "content": 'look", "arguments": {"at": 2}}'}
+    for ended, reason in (("stop", "malformed"), ("length", "length")):
+        result = await connect(serve(choice(words, ended))).chat(REQUEST, deadline_seconds=5)
+        assert (result.message.content, result.finish_reason) == (words["content"], reason)
+
+
 async def test_calls_are_read_and_broken_arguments_are_malformed():
     def call(arguments):
         function = {"name": "look", "arguments": arguments}
