@@ -59,7 +59,7 @@ class Context:
         """The record of the caller's project, or NotFoundError."""
         found = self.store.peek(kind, record_id, self.project)
         if found is None or found.project != self.project:
-            raise NotFoundError(f"there is no {kind.__name__} {record_id!r} in project {self.project!r}")
+            raise NotFoundError(f"there is no {kind.noun()} {record_id!r} in project {self.project!r}")
         return found
 
 

@@ -28,7 +28,7 @@ from agent_factory.cli import (
 )
 from agent_factory.cli.main import STOPPED
 from agent_factory.cli.output import say
-from agent_factory.core.error import FactoryError, RecipeError
+from agent_factory.core.error import FactoryError, RecipeError, end_once
 from agent_factory.core.settings import get_settings
 
 app = typer.Typer(
@@ -75,7 +75,7 @@ def run_command(arguments: Sequence[str]) -> int:
         say(f"factory: {told}")
         return 2
     except typer.TyperException as error:
-        say(f"factory: {error.format_message()}. `factory --help` lists the commands.")
+        say(end_once(f"factory: {error.format_message()}. `factory --help` lists the commands."))
         return error.exit_code
     except typer.Abort as abort:
         raise KeyboardInterrupt from abort
@@ -92,5 +92,6 @@ def _tell_fault(error: Exception) -> int:
         return 1
     if os.environ.get("FACTORY_DEBUG"):
         traceback.print_exception(error)
-    say(f"factory: a fault of the factory itself: {type(error).__name__}: {error}. FACTORY_DEBUG=1 shows where.")
+    fault = f"factory: a fault of the factory itself: {type(error).__name__}: {error}. FACTORY_DEBUG=1 shows where."
+    say(end_once(fault))
     return 1

@@ -202,5 +202,5 @@ def _read(connection: Connection, lease_id: str) -> Lease:
     query = select(columns.body).where(columns.kind == Lease.__name__, columns.id == lease_id)
     body = connection.execute(query).scalar()
     if body is None:
-        raise NotFoundError(f"there is no Lease {lease_id!r}")
+        raise NotFoundError(f"there is no lease {lease_id!r}")
     return Lease.model_validate_json(body)

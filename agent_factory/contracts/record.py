@@ -54,6 +54,11 @@ class Record(Part):
         """Under what the store keeps the record of that id in the project."""
         return record_id
 
+    @classmethod
+    def noun(cls) -> str:
+        """What messages call such a record: the words of its name, without what it is to the program."""
+        return re.sub(r"(?<!^)(?=[A-Z])", " ", re.sub(r"(Spec|Manifest|Run)$", "", cls.__name__)).lower()
+
     def to_json(self) -> dict[str, Any]:
         """The record as JSON-compatible values, the form in which it is stored and served."""
         return self.model_dump(mode="json", exclude_none=False)

@@ -7,12 +7,22 @@ to status codes in one place; the CLI prints the message without a traceback and
 
 from __future__ import annotations
 
+import re
+
+
+def end_once(message: str) -> str:
+    """The message with one full stop where a quoted message that has its own was given a second."""
+    return re.sub(r"(?<!\.)\.\.(?=\s|$)", ".", message)
+
 
 class FactoryError(Exception):
     """The base of every error that a user can meet; ``status`` is its HTTP status."""
 
     status = 500
     exit_code = 1
+
+    def __init__(self, message: str = "") -> None:
+        super().__init__(end_once(message))
 
 
 class InputError(FactoryError):

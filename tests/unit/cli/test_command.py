@@ -41,9 +41,9 @@ def test_a_build_is_ordered_shown_and_listed(factory: Factory) -> None:
     ("arguments", "told"),
     [
         (("build", "order", "nobody", "--first-day", "2026-10-29", "--last-day", "2026-10-31"), "support_desk"),
-        (("build", "show", "b9"), "no BuildSpec 'b9'"),
+        (("build", "show", "b9"), "no build 'b9'"),
         (("eval", "report", "b9"), "no report 'b9'"),
-        (("data", "show", "D9"), "no DatasetManifest 'D9'"),
+        (("data", "show", "D9"), "no dataset 'D9'"),
         (("compute", "usage", "--by", "moon"), "expected one of"),
         (("data", "import", "--format", "tau-bench", "/nowhere.json"), "no file '/nowhere.json'"),
         (("data", "import", "--format", "csv", "/nowhere.csv"), "tau-bench"),

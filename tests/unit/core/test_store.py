@@ -25,7 +25,7 @@ def _order(name: str, **fields: Any) -> Order:
 def test_same_content_is_a_no_op_and_other_content_a_conflict(store: Store) -> None:
     assert store.put(_order("o1"))
     assert not store.put(_order("o1", created_at=WHEN + timedelta(days=1)))
-    with pytest.raises(ConflictError, match="Order 'o1' exists with other content"):
+    with pytest.raises(ConflictError, match="order 'o1' exists with other content"):
         store.put(_order("o1", state="done"))
     assert store.get(Order, "o1").state == "waiting"
     assert store.put(_order("o1", state="done"), replace=True)
@@ -35,7 +35,7 @@ def test_same_content_is_a_no_op_and_other_content_a_conflict(store: Store) -> N
 def test_kinds_do_not_meet_and_what_is_absent_is_named(store: Store) -> None:
     store.put(_order("x"))
     assert store.peek(DatasetManifest, "x") is None
-    with pytest.raises(NotFoundError, match="no DatasetManifest 'x'"):
+    with pytest.raises(NotFoundError, match="no dataset 'x'"):
         store.get(DatasetManifest, "x")
 
 

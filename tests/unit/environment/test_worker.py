@@ -210,6 +210,6 @@ def test_the_command_tells_an_unknown_build_without_a_traceback(tmp_path, monkey
     monkeypatch.setattr(worker, "open_store", lambda: store)
 
     assert worker.main(["rollouts", "--build", "nobody"]) == 2
-    assert capsys.readouterr().err == "NotFoundError: there is no BuildSpec 'nobody'\n"
+    assert capsys.readouterr().err == "NotFoundError: there is no build 'nobody'\n"
     assert worker.main(["order", "--order", "nothing"]) == 2
-    assert capsys.readouterr().err == "NotFoundError: there is no Order 'nothing'\n"
+    assert capsys.readouterr().err == "NotFoundError: there is no order 'nothing'\n"

@@ -30,7 +30,7 @@ def test_the_worker_trains_and_records(tmp_path, store, artifacts, build):
 
 def test_a_mistake_is_a_sentence_and_an_exit_code(tmp_path, store):
     ended = run(tmp_path, "--build", "B7", "--stage", "sft")
-    assert (ended.returncode, ended.stderr) == (2, "NotFoundError: there is no BuildSpec 'B7'\n")
+    assert (ended.returncode, ended.stderr) == (2, "NotFoundError: there is no build 'B7'\n")
 
 
 def test_the_front_of_training_is_light():
