@@ -64,7 +64,7 @@ class Store:
             return True
         found, owner = known
         if owner != record.project:
-            raise ConflictError(f"the id {record.id!r} is taken: {row['kind']} needs another one. Use another id.")
+            raise ConflictError(f"the id {record.id!r} is taken: the {record.noun()} needs another one")
         if found == row["digest"]:
             return False
         if replace:

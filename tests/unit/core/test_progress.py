@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import pytest
 
 from agent_factory.contracts import StageRun
@@ -24,12 +26,19 @@ def test_a_stage_is_running_then_done_with_what_it_measured(store: Store) -> Non
     assert run.finished_at is not None
 
 
-@pytest.mark.parametrize("error", [ValueError("no rows"), KeyboardInterrupt("stopped")])
-def test_a_stage_that_raised_is_failed_with_its_message(store: Store, error: BaseException) -> None:
+@pytest.mark.parametrize(
+    ("error", "told"),
+    [
+        (ValueError("no rows"), "ValueError: no rows"),
+        (KeyboardInterrupt(), "canceled: it was stopped before its end"),
+        (asyncio.CancelledError(), "canceled: it was stopped before its end"),
+    ],
+)
+def test_a_stage_that_raised_is_failed_with_its_message(store: Store, error: BaseException, told: str) -> None:
     with pytest.raises(type(error)), _track(store):
         raise error
     run = store.get(StageRun, "B1.training.sft_model")
-    assert (run.state, run.error) == ("failed", f"{type(error).__name__}: {error}")
+    assert (run.state, run.error) == ("failed", told)
 
 
 def test_a_repeat_replaces_what_failed(store: Store) -> None:

@@ -114,5 +114,5 @@ def test_what_one_project_wrote_is_taken_for_another_and_nothing_of_it_is_told(s
     store.put(mine)
     with pytest.raises(ConflictError) as refused:
         store.put(_order("o1", project="other"), replace=replace)
-    assert str(refused.value) == "the id 'o1' is taken: Order needs another one. Use another id."
+    assert str(refused.value) == "the id 'o1' is taken: the order needs another one"
     assert store.get(Order, "o1") == mine
