@@ -90,7 +90,7 @@ def _stages(runs: list[StageRun]) -> list[Figure]:
     return [
         Figure(
             name=f"round/stage/{run.factory}/{run.stage}{'' if run.build else ' ' + run.id.split('.')[0]}",
-            ours=round((run.finished_at - run.started_at).total_seconds(), 3),
+            ours=round(run.worked_seconds(run.finished_at), 3),
             unit="s",
         )
         for run in runs

@@ -96,8 +96,8 @@ def stage_name(run: StageRun) -> str:
 
 
 def elapsed_of(run: StageRun) -> str:
-    """How long the stage took, or has run."""
-    return format_seconds(((run.finished_at or clock.now()) - run.started_at).total_seconds())
+    """How long the stage took, or has run; where it was stopped, without the pause."""
+    return format_seconds(run.worked_seconds(clock.now()))
 
 
 def format_seconds(seconds: float) -> str:

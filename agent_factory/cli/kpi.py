@@ -13,7 +13,10 @@ from agent_factory.contracts.session import SessionTurn
 from agent_factory.contracts.stage import StageRun
 from agent_factory.core.store import Store
 
-_TRAINING = ("base_model", "sft_model", "reward_model", "policy_model")
+_TRAINING = {
+    *(("training", stage) for stage in ("base_model", "sft_model", "reward_model", "policy_model")),
+    ("environment", "rollouts"),
+}
 
 
 class Kpi(Part):
@@ -57,13 +60,11 @@ def _report(store: Store, project: str, release: Release | None) -> EvalReport |
 
 def _training_time(store: Store, build: str | None) -> Kpi:
     runs = [] if build is None else store.find(StageRun, build=build)
-    known = {run.stage: run for run in runs if run.factory == "training" and run.finished_at is not None}
-    whole = all(stage in known for stage in _TRAINING)
-    seconds = None
-    if whole:
-        ends = [run.finished_at for run in known.values() if run.finished_at is not None]
-        seconds = (max(ends) - min(run.started_at for run in known.values())).total_seconds()
-    source = f"first training stage begun to last one ended, build {build}" if build else "no build was evaluated"
+    worked = {
+        (run.factory, run.stage): run.worked_seconds(run.finished_at) for run in runs if run.finished_at is not None
+    }
+    seconds = sum(worked[stage] for stage in _TRAINING) if worked.keys() >= _TRAINING else None
+    source = f"work of the training stages and the rollouts, build {build}" if build else "no build was evaluated"
     return Kpi(name="training_cycle_time", value=seconds, unit="s", source=source)
 
 

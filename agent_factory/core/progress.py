@@ -1,8 +1,9 @@
 """Progress of a stage, kept in the store so that any process can follow it.
 
-Invariants: a stage that raised is recorded as failed with its message before the error goes on; one that was stopped says that it was canceled. What was
-measured of work is replaced by work alone: a run of a stage that finds nothing to do leaves times and
-measures as they were, and one that goes on where another was stopped adds its time to the time before.
+Invariants: a stage that raised is recorded as failed with its message before the error goes on; one that was
+stopped says that it was canceled. What was measured of work is replaced by work alone: a run of a stage that
+finds nothing to do leaves times and measures as they were, and one that goes on where another was stopped adds
+its time to the time before.
 """
 
 from __future__ import annotations

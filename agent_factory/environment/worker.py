@@ -132,6 +132,7 @@ def _run(store: Store, artifacts: Artifacts, build: BuildSpec, job: Job, progres
     """Play a job's episodes and write their traces, unless they are there already."""
     if artifacts.exists(job.path):
         return
+    progress.update()
     # Metering is a leaf beside the factories; engines are heavy. Both only where work is done.
     from agent_factory.compute.price import read_prices
     from agent_factory.compute.usage import meter

@@ -36,8 +36,8 @@ def run_stage(
     with hold_lock(models / ".work" / f"{inputs.stage}.lock", f"stage {kind!r} of build {build.id!r}"):
         known = find_known(store, artifacts, build, inputs)
         if known is not None:
-            progress.update(done=1, total=1, **known.metrics)
             return known
+        progress.update()
         for model in (inputs.parent, inputs.scorer):
             if model is not None:
                 verify_checkpoint(artifacts.local(model.path), model.digest)
@@ -80,7 +80,7 @@ def _train_into(
     work.mkdir(parents=True, exist_ok=True)
     started = clock.now()
     model, tokenizer, measured = _train(store, artifacts, build, inputs, work, progress)
-    measured["seconds"] = (clock.now() - started).total_seconds()
+    measured["seconds"] = progress.earlier_seconds + (clock.now() - started).total_seconds()
     temporary = work / "model"
     shutil.rmtree(temporary, ignore_errors=True)
     try:

@@ -249,10 +249,13 @@ def test_a_memo_survives_and_a_broken_one_is_none(tmp_path: Path) -> None:
 def test_figures_come_from_the_records(store: Store, build: BuildSpec) -> None:
     store.put(report())
     deploy(store)
-    for index, name in enumerate(("base_model", "sft_model", "reward_model", "policy_model")):
-        store.put(stage(f"b1.training.{name}", "done", age=100 - 10 * index))
+    for name in ("training.base_model", "training.sft_model", "environment.rollouts", "training.reward_model"):
+        run = stage(f"b1.{name}", "done", earlier_seconds=2.0)
+        store.put(run.model_copy(update={"finished_at": run.started_at + timedelta(seconds=10)}))
+    assert next(kpi for kpi in read_kpis(store, "default") if kpi.name == "training_cycle_time").value is None
+    store.put(stage("b1.training.policy_model", "done", age=500))
     found = {kpi.name: kpi for kpi in read_kpis(store, "default")}
-    assert found["training_cycle_time"].value == pytest.approx(30.0, abs=1.0)
+    assert found["training_cycle_time"].value == pytest.approx(48.0)
     assert (found["success_gain"].value, found["success_gain"].low) == (pytest.approx(41.0), pytest.approx(35.0))
     assert found["tool_call_success"].value == pytest.approx(72.5)
     assert found["order_to_deployment_time"].value is not None

@@ -94,8 +94,12 @@ def test_rollouts_are_samples_of_the_sft_model(home, build, opened):
 
 
 def test_what_is_there_is_not_made_again(home, build, opened):
-    assert worker.run_rollouts(*home, build) == worker.run_rollouts(*home, build)
+    paths = worker.run_rollouts(*home, build)
+    told = home[0].get(StageRun, "b.environment.rollouts")
+    assert worker.run_rollouts(*home, build) == paths
     assert opened == ["M1"]
+    again = home[0].get(StageRun, "b.environment.rollouts")
+    assert again.model_copy(update={"updated_at": told.updated_at}) == told
 
 
 def test_evaluation_runs_the_builds_models_and_the_one_that_serves(home, build, opened):

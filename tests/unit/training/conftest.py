@@ -71,6 +71,8 @@ def make_trace(number, right=True, source="production", **more):
 class NoProgress:
     """A progress that remembers what it was told."""
 
+    earlier_seconds = 0.0
+
     def __init__(self):
         self.told = []
 
