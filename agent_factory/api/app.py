@@ -33,6 +33,7 @@ from agent_factory.api.context import Context, SessionRoom
 from agent_factory.api.error import install_errors, tell
 from agent_factory.api.guard import Guard
 from agent_factory.api.inbox import Inbox
+from agent_factory.api.keyring import open_keyring
 from agent_factory.api.visitor import Doorman
 from agent_factory.core.artifact import open_artifacts
 from agent_factory.core.error import StorageError
@@ -50,13 +51,14 @@ class Health(BaseModel):
 def create_app(settings: Settings | None = None) -> FastAPI:
     """The application; store and artifacts are opened when it starts, models when a session needs them."""
     found = settings or get_settings()
+    keyring = open_keyring(found)
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncGenerator[None]:
         store = open_store(found.database_url)
         artifacts = open_artifacts(found.artifacts_url)
         sessions = SessionRoom(store, artifacts)
-        app.state.context = Context(found, store, artifacts, sessions, found.project)
+        app.state.context = Context(found, store, artifacts, sessions, found.project, keyring)
         app.state.inbox = Inbox(TraceLog(store))
         dataset.resume_orders(app.state.context)
         forget.resume_forgettings(app.state.context)
@@ -71,8 +73,8 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         summary="Orders, data, evaluation and sessions of agents that are made like goods.",
         lifespan=lifespan,
     )
-    app.state.doorman = Doorman(found)
-    app.add_middleware(Guard, settings=found, doorman=app.state.doorman)
+    app.state.doorman = Doorman(found, keyring)
+    app.add_middleware(Guard, keyring=keyring, doorman=app.state.doorman)
     install_errors(app)
     for room in (
         compute,

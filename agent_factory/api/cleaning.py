@@ -32,11 +32,11 @@ class Decisions(Part):
 
 
 class OverruleRequest(Part):
-    """Keep or drop a trace whatever the rules say, why, and who says so."""
+    """Keep or drop a trace whatever the rules say, why, and who says so (a key of their own does)."""
 
     verdict: Literal["keep", "drop"]
     reason: str = Field(min_length=1, max_length=4000)
-    reviewer: str = Field(min_length=1, max_length=200)
+    reviewer: str | None = Field(default=None, min_length=1, max_length=200)
 
 
 @router.get("/data/decisions", summary="What cleaning decided on a day", responses=tell(404, 422))
@@ -69,8 +69,10 @@ def overrule_decision(trace_id: Name, body: OverruleRequest, context: Ctx, key: 
     """The overruling as kept; the trace's day is made again with it within seconds. 404 where no such trace came in."""
     from agent_factory.data.cleaning.overruling import overrule
 
+    reviewer = context.sign(body.reviewer)
+
     def make() -> Overruling:
-        return overrule(context.store, context.project, trace_id, body.verdict, body.reason, body.reviewer)
+        return overrule(context.store, context.project, trace_id, body.verdict, body.reason, reviewer)
 
     path = f"/data/decisions/{trace_id}"
     return once(context, key, path, body.model_dump(mode="json"), Overruling, make)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from fastapi import Depends, Header, Request
 
+from agent_factory.api.keyring import Caller, Keyring
 from agent_factory.contracts.record import Name, RecordT
 from agent_factory.core.artifact import Artifacts
 from agent_factory.core.error import NotFoundError
@@ -54,6 +55,12 @@ class Context:
     artifacts: Artifacts
     sessions: SessionRoom
     project: str
+    keyring: Keyring = field(default_factory=Keyring)
+    caller: Caller | None = None
+
+    def sign(self, *claimed: str | None) -> str:
+        """The name that a person's word is kept under; see ``Keyring.sign``."""
+        return self.keyring.sign(self.caller, *claimed)
 
     def get(self, kind: type[RecordT], record_id: str) -> RecordT:
         """The record of the caller's project, or NotFoundError."""
@@ -65,11 +72,13 @@ class Context:
 
 async def get_context(  # not waiting for anything, but a plain function would be given a thread
     request: Request,
-    x_project: Annotated[Name | None, Header(description="The project (tenant); the server's own by default.")] = None,
+    x_project: Annotated[Name | None, Header(description="The project (tenant); by default the server's own, or the key's only one.")] = None,
 ) -> Context:
-    """The context of the request's project."""
+    """The context of the request's project; ForbiddenError where the caller's key does not open it."""
     context: Context = request.app.state.context
-    return replace(context, project=x_project) if x_project else context
+    caller: Caller | None = getattr(request.state, "caller", None)
+    project = caller.choose(x_project, context.project) if caller else x_project or context.project
+    return replace(context, project=project, caller=caller)
 
 
 Ctx = Annotated[Context, Depends(get_context)]

@@ -35,6 +35,7 @@ class ErrorBody(BaseModel):
 
 _TEXTS = {
     401: "No API key, or the wrong one",
+    403: "The key does not open the project, or the person named is another",
     404: "There is no such thing in the project",
     409: "It contradicts what is there; the message says why",
     410: "It was forgotten at a person's request and is not taken in again",
@@ -49,7 +50,7 @@ _TEXTS = {
 
 def tell(*statuses: int, keyed: bool = True) -> dict[int | str, dict[str, Any]]:
     """The error answers of an endpoint, for OpenAPI; one that is not ``keyed`` answers without a key."""
-    told = (401, *statuses) if keyed else statuses
+    told = (401, 403, *statuses) if keyed else statuses
     return {status: {"model": ErrorBody, "description": _TEXTS[status]} for status in told}
 
 
@@ -64,7 +65,7 @@ def render_error(error: FactoryError) -> JSONResponse:
     headers: dict[str, str] = {}
     if isinstance(error, BusyError):
         headers["Retry-After"] = str(max(1, math.ceil(error.retry_after)))
-    if isinstance(error, AccessError):
+    if isinstance(error, AccessError) and error.status == 401:
         headers["WWW-Authenticate"] = "Bearer"
     if error.status >= 500:
         cause = error.__cause__ if isinstance(error, RecipeError) else None

@@ -1,13 +1,15 @@
 """What stands before every endpoint: the key, the Host header, and the size of the body.
 
-Invariant: a server with a key asks for it from everyone; a server without one answers only this
+Invariant: a server with keys asks for one from everyone; a server without any answers only this
 machine, under a loopback name, so that neither the network nor a web page reaches it. The labelling
-pages also open to the cookie that their login gives to those who know the key; nothing else does.
+pages also open to the cookie that their login gives to those who know a key, and the pages that describe
+the API to a browser that sends a key as the password of HTTP Basic; nothing else does.
 """
 
 from __future__ import annotations
 
-import hmac
+import base64
+import binascii
 import ipaddress
 
 from starlette.datastructures import Headers
@@ -16,11 +18,13 @@ from starlette.responses import RedirectResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from agent_factory.api.error import render_error
+from agent_factory.api.keyring import Caller, Keyring
 from agent_factory.api.visitor import LOGIN, PAGES, Doorman
 from agent_factory.core.error import AccessError, FactoryError, TooLargeError
-from agent_factory.core.settings import Settings
 
 _OPEN = frozenset({"/health", "/health/ready"})
+_DESCRIBES = frozenset({"/docs", "/docs/oauth2-redirect", "/redoc", "/openapi.json"})
+_DESCRIBES_WITH = "/static-offline-docs/"
 _EVENTS = frozenset({"/data/events", "/v1/traces"})
 MAX_BODY_BYTES = 2 * 2**20
 MAX_EVENTS_BYTES = 512 * 2**20
@@ -40,46 +44,56 @@ def is_loopback(host: str) -> bool:
 class Guard:
     """ASGI middleware; errors are answered in the same shape as the endpoints' own."""
 
-    def __init__(self, app: ASGIApp, settings: Settings, doorman: Doorman) -> None:
+    def __init__(self, app: ASGIApp, keyring: Keyring, doorman: Doorman) -> None:
         self.app = app
+        self.keyring = keyring
         self.doorman = doorman
-        self.key = settings.api_key.get_secret_value() if settings.api_key else None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Let the request pass, or answer it with 401 or 413; a page's visitor without cookie is sent to sign in."""
+        """Let the request pass, with its caller, or answer it with 401 or 413; a page's visitor is sent to sign in."""
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
         headers = Headers(scope=scope)
-        if self._must_sign_in(scope["path"], headers):
+        caller = self._find_caller(scope, headers)
+        if caller is None and self._must_sign_in(scope["path"], headers):
             await RedirectResponse(f"{LOGIN}?to={scope['path']}", status_code=303)(scope, receive, send)
             return
         limit = MAX_EVENTS_BYTES if scope["path"] in _EVENTS else MAX_BODY_BYTES
         try:
-            self._check_access(scope, headers)
+            self._check_access(scope, headers, caller)
             _check_length(headers.get("content-length"), limit)
         except FactoryError as error:
-            await render_error(error)(scope, receive, send)
+            answer = render_error(error)
+            if error.status == 401 and _describes(scope):  # a browser asks its user for the password
+                answer.headers["WWW-Authenticate"] = 'Basic realm="Agent Factory: any name, and an API key as password"'
+            await answer(scope, receive, send)
             return
+        if caller is not None:
+            scope["state"] = {**scope.get("state", {}), "caller": caller}
         await self.app(scope, _counted(receive, limit), send)
 
     def _must_sign_in(self, path: str, headers: Headers) -> bool:
         """Whether a page is asked for by somebody who has given neither key nor cookie."""
-        if self.key is None or not _is_page(path) or path == LOGIN or self._has_key(headers):
+        if not self.keyring.keyed or not _is_page(path) or path == LOGIN:
             return False
         return self.doorman.recognize(cookie_parser(headers.get("cookie", ""))) is None
 
-    def _has_key(self, headers: Headers) -> bool:
+    def _find_caller(self, scope: Scope, headers: Headers) -> Caller | None:
         scheme, _, given = headers.get("authorization", "").partition(" ")
-        key = self.key or ""
-        return scheme.lower() == "bearer" and hmac.compare_digest(given.strip().encode(), key.encode())
+        if scheme.lower() == "bearer":
+            return self.keyring.recognize(given)
+        # Browsers send a password on to every path: it counts where nothing can be done with it but to read.
+        if scheme.lower() == "basic" and _describes(scope):
+            return self.keyring.recognize(_read_password(given))
+        return None
 
-    def _check_access(self, scope: Scope, headers: Headers) -> None:
+    def _check_access(self, scope: Scope, headers: Headers, caller: Caller | None) -> None:
         if scope["path"] in _OPEN:
             return
-        if self.key is not None:
-            if not self._has_key(headers) and not _is_page(scope["path"]):  # see _must_sign_in for pages
-                raise AccessError("no API key, or the wrong one: send 'Authorization: Bearer <AGENT_FACTORY_API_KEY>'")
+        if self.keyring.keyed:
+            if caller is None and not _is_page(scope["path"]):  # see _must_sign_in for pages
+                raise AccessError("no API key, or the wrong one: send 'Authorization: Bearer <key>'")
             return
         client = scope.get("client")
         if client is None or not is_loopback(client[0]):
@@ -90,6 +104,19 @@ class Guard:
         host = headers.get("host", "")
         if not is_loopback(_host_name(host)):
             raise AccessError(f"the Host header is {host!r}: a server without a key answers to loopback names only")
+
+
+def _describes(scope: Scope) -> bool:
+    """Whether a page is read that describes the API, or part of one."""
+    path = scope["path"]
+    return scope["method"] in ("GET", "HEAD") and (path in _DESCRIBES or path.startswith(_DESCRIBES_WITH))
+
+
+def _read_password(given: str) -> str:
+    try:
+        return base64.b64decode(given.strip(), validate=True).decode().partition(":")[2]
+    except (binascii.Error, UnicodeDecodeError):
+        return ""
 
 
 def _is_page(path: str) -> bool:

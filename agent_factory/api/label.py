@@ -1,6 +1,7 @@
 """Labels: given by people and judges, handed out by the queue, and how far their givers agree.
 
-Invariant: a label by a person names that person, in the body or in the header ``X-Reviewer``.
+Invariant: a label by a person names that person: by their key where it is theirs, in the body or in the header
+``X-Reviewer`` otherwise.
 """
 
 from __future__ import annotations
@@ -111,23 +112,17 @@ class StudioRequest(Part):
     reviewers: dict[str, str] = Field(default_factory=dict)
 
 
-def name_labeler(*given: str | None) -> str:
-    """The first name that is given; InputError where there is none: no label is anonymous."""
-    found = next((name.strip() for name in given if name and name.strip()), None)
-    if found is None:
-        raise InputError(
-            "the label does not say whose it is: name the person as 'labeler', or by the header X-Reviewer"
-        )
-    return found
-
-
 @router.post("/data/label", status_code=201, summary="Label a trace", responses=tell(404, 409, 422, 429))
 def label_trace(body: LabelRequest, context: Ctx, key: Key = None, who: Who = None) -> Feedback:
     """The label as kept; 404 where no such trace has come in to the project."""
     if (body.score is None) == (body.rating is None):
         raise InputError(f"the score is {body.score!r} and the rating {body.rating!r}: expected one of the two")
     score = body.score if body.rating is None else to_score(body.rating)
-    fields = {"labeler": name_labeler(body.labeler, who), "score": score, "comment": read_comment(body.comment)}
+    # What rules and models say is not a person's word, though it may not bear a person's name either.
+    labeler = (
+        context.sign(body.labeler, who) if body.kind == "person" else context.keyring.sign(None, body.labeler, who)
+    )
+    fields = {"labeler": labeler, "score": score, "comment": read_comment(body.comment)}
     require_traces(context, [body.trace_id])
 
     def make() -> Feedback:
@@ -143,7 +138,7 @@ def label_trace(body: LabelRequest, context: Ctx, key: Key = None, who: Who = No
 @router.post("/data/preferences", status_code=201, summary="Say which trace is better", responses=tell(404, 409, 422))
 def prefer(body: PreferenceRequest, context: Ctx, who: Who = None) -> Preference:
     """The preference as kept, ids in ascending order; the same person's next word on the pair replaces it."""
-    labeler = name_labeler(body.labeler, who)
+    labeler = context.sign(body.labeler, who)
     require_traces(context, [body.first, body.second])
     word = make_preference(
         context.project,
@@ -169,7 +164,7 @@ def show_queue(
 @router.post("/data/labels/next", summary="Get an item to label", responses=tell(422))
 def take_item(body: TakeRequest, context: Ctx, who: Who = None) -> Handed:
     """The item in the reviewer's hands, else the most informative one that they have not had and nobody holds."""
-    reviewer = name_labeler(body.reviewer, who)
+    reviewer = context.sign(body.reviewer, who)
     found = queue.take(context.store, context.artifacts, context.project, reviewer, body.kind)
     return Handed(assignment=found, progress=progress_of(context, reviewer, body.kind))
 
@@ -178,14 +173,14 @@ def take_item(body: TakeRequest, context: Ctx, who: Who = None) -> Handed:
 def skip_item(body: SkipRequest, context: Ctx, who: Who = None) -> Assignment:
     """The item goes to others; this reviewer does not get it again."""
     require_traces(context, body.trace_ids)
-    reviewer = name_labeler(body.reviewer, who)
+    reviewer = context.sign(body.reviewer, who)
     return queue.skip(context.store, context.project, reviewer, body.kind, body.trace_ids)
 
 
 @router.post("/data/labels/undo", summary="Take the last answer back", responses=tell(404, 422))
 def undo_item(body: TakeRequest, context: Ctx, who: Who = None) -> Assignment:
     """The reviewer's last answer or skip is withdrawn, and the item is in their hands again."""
-    return queue.undo(context.store, context.project, name_labeler(body.reviewer, who), body.kind)
+    return queue.undo(context.store, context.project, context.sign(body.reviewer, who), body.kind)
 
 
 @router.get("/data/labels/policy", summary="How the queue hands out work", responses=tell(422))

@@ -6,7 +6,6 @@ sends is refused.
 
 from __future__ import annotations
 
-import hmac
 from dataclasses import replace
 from typing import Annotated, Any, Literal
 
@@ -15,11 +14,12 @@ from fastapi.responses import HTMLResponse, RedirectResponse, Response
 from pydantic import ValidationError
 
 from agent_factory.api.context import Context, Ctx
+from agent_factory.api.keyring import Caller
 from agent_factory.api.label import progress_of, require_traces
 from agent_factory.api.label_view import Shown, draw, show_trace
 from agent_factory.api.visitor import COOKIE, LOGIN, PAGES, Doorman, Visitor, require_same_origin
 from agent_factory.contracts.record import Name
-from agent_factory.core.error import AccessError, ConflictError, FactoryError, NotFoundError
+from agent_factory.core.error import AccessError, ConflictError, FactoryError, InputError, NotFoundError
 from agent_factory.data.labelling import queue
 from agent_factory.data.labelling.feedback import make_feedback, make_preference, read_comment, read_tags
 from agent_factory.data.labelling.item import read_item
@@ -145,15 +145,18 @@ def show_login(request: Request, context: Ctx, to: str = PAGES) -> HTMLResponse:
 def login(
     request: Request, context: Ctx, reviewer: Text = "", project: Text = "", key: Text = "", to: Text = PAGES
 ) -> Response:
-    """Open the pages to a reviewer who gives a name, and the key where the server has one."""
+    """Open the pages to a reviewer who gives a name, and a key where the server has any: one of theirs names them."""
     try:
         require_same_origin(request)
-        _check_key(context, key)
+        caller = _read_key(context, key)
+        named = caller is not None and caller.name is not None
+        name = context.keyring.sign(caller, None if named else " ".join(reviewer.split()))
+        place = project.strip() or context.project
         response = RedirectResponse(to if to in _PLACES.values() else PAGES, status_code=303)
-        doorman_of(request).admit(response, request, " ".join(reviewer.split()), project.strip() or context.project)
+        doorman_of(request).admit(response, request, name, caller.choose(place, place) if caller else place, caller)
     except AccessError as error:
-        return _draw_login(context, to, 401, str(error), reviewer)
-    except ValidationError:
+        return _draw_login(context, to, error.status, str(error), reviewer)
+    except (InputError, ValidationError):
         told = "Give a name of at most 200 characters, and a project of letters, digits, '_', '.' or '-'."
         return _draw_login(context, to, 422, told, reviewer)
     return response
@@ -227,10 +230,12 @@ def _take(desk: Context, reviewer: str, kind: ItemKind) -> tuple[Assignment | No
     return None, []
 
 
-def _check_key(context: Context, given: str) -> None:
-    key = context.settings.api_key
-    if key is not None and not hmac.compare_digest(given.strip().encode(), key.get_secret_value().encode()):
-        raise AccessError("That is not the key of this server.")
+def _read_key(context: Context, given: str) -> Caller | None:
+    """Whose key it is; None where the server has none. AccessError where it is nobody's."""
+    caller = context.keyring.recognize(given)
+    if caller is None and context.keyring.keyed:
+        raise AccessError("That is not a key of this server.")
+    return caller
 
 
 def _draw_login(context: Context, to: str, status: int = 200, message: str = "", reviewer: str = "") -> HTMLResponse:
@@ -241,5 +246,5 @@ def _draw_login(context: Context, to: str, status: int = 200, message: str = "",
         message=message,
         reviewer=reviewer,
         project=context.project,
-        asks_key=context.settings.api_key is not None,
+        asks_key=context.keyring.keyed,
     )

@@ -1,8 +1,8 @@
 """Who sits before the labelling pages: a signed cookie that names the reviewer and the project.
 
-The cookie is http-only and same-site, and goes to the pages alone; where the server has a key, it is
-given to those who know it. Invariant: it cannot be made or changed without the server's secret, ends
-with a change of the key, and opens nothing but the pages.
+The cookie is http-only and same-site, and goes to the pages alone; where the server has keys, it is
+given to those who know one, and names the reviewer that the key names. Invariant: it cannot be made or
+changed without the server's secret, ends with its key, and opens nothing but the pages of its project.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from pydantic import Field, ValidationError
 from starlette.requests import Request
 from starlette.responses import Response
 
+from agent_factory.api.keyring import Caller, Keyring
 from agent_factory.contracts.record import Name, Part
 from agent_factory.core.error import AccessError
 from agent_factory.core.settings import Settings
@@ -30,23 +31,26 @@ LIFETIME_SECONDS = 12 * 3600
 
 
 class Visitor(Part):
-    """A reviewer at work in a project, until ``ends`` (seconds since 1970)."""
+    """A reviewer at work in a project, until ``ends`` (seconds since 1970); ``key`` is the id of the key they gave."""
 
     reviewer: str = Field(min_length=1, max_length=200)
     project: Name
     ends: int
+    key: str = ""
 
 
 class Doorman:
-    """Makes and reads cookies, and the tokens of forms, under a secret that follows from home and key."""
+    """Makes and reads cookies, and the tokens of forms, under a secret of this home."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, keyring: Keyring) -> None:
         self._settings = settings
+        self._keyring = keyring
         self._secret: bytes | None = None
 
-    def admit(self, response: Response, request: Request, reviewer: str, project: str) -> None:
+    def admit(self, response: Response, request: Request, reviewer: str, project: str, caller: Caller | None) -> None:
         """Give the browser its cookie."""
-        visitor = Visitor(reviewer=reviewer, project=project, ends=int(time.time()) + LIFETIME_SECONDS)
+        ends = int(time.time()) + LIFETIME_SECONDS
+        visitor = Visitor(reviewer=reviewer, project=project, ends=ends, key=caller.id if caller else "")
         body = base64.urlsafe_b64encode(visitor.model_dump_json().encode()).decode()
         response.set_cookie(
             COOKIE,
@@ -59,7 +63,7 @@ class Doorman:
         )
 
     def recognize(self, cookies: Mapping[str, str]) -> Visitor | None:
-        """The visitor of a cookie that is ours and has not ended."""
+        """The visitor of a cookie that is ours and has not ended, nor its key."""
         body, _, signature = cookies.get(COOKIE, "").partition(".")
         if not body or not hmac.compare_digest(signature.encode(), self._sign("cookie", body).encode()):
             return None
@@ -67,7 +71,7 @@ class Doorman:
             visitor = Visitor.model_validate_json(base64.urlsafe_b64decode(body))
         except (ValueError, ValidationError):
             return None
-        return visitor if visitor.ends > time.time() else None
+        return visitor if visitor.ends > time.time() and self._may_stay(visitor) else None
 
     def token(self, cookies: Mapping[str, str]) -> str:
         """What a form of this visitor must bring back, which no other site can know."""
@@ -79,10 +83,17 @@ class Doorman:
         if not hmac.compare_digest(given.encode(), self.token(request.cookies).encode()):
             raise AccessError("the form is not from this page, or you signed in again since: open the page anew")
 
+    def _may_stay(self, visitor: Visitor) -> bool:
+        """Whether the key that was given still opens the project to that reviewer."""
+        caller = self._keyring.find(visitor.key)
+        if caller is None:
+            return not self._keyring.keyed and not visitor.key
+        opens = caller.projects is None or visitor.project in caller.projects
+        return opens and caller.name in (None, visitor.reviewer)
+
     def _sign(self, purpose: str, text: str) -> str:
         if self._secret is None:
-            key = self._settings.api_key.get_secret_value() if self._settings.api_key else ""
-            self._secret = hmac.digest(read_key(self._settings.home), f"label pages {key}".encode(), hashlib.sha256)
+            self._secret = hmac.digest(read_key(self._settings.home), b"label pages", hashlib.sha256)
         return hmac.new(self._secret, f"{purpose} {text}".encode(), hashlib.sha256).hexdigest()
 
 

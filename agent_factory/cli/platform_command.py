@@ -63,12 +63,16 @@ def serve(
 
     from agent_factory.api.app import create_app
     from agent_factory.api.guard import is_loopback
+    from agent_factory.api.keyring import open_keyring
     from agent_factory.core.error import AccessError
     from agent_factory.core.settings import get_settings
 
     settings = get_settings()
-    if not is_loopback(host) and settings.api_key is None:
-        raise AccessError(f"--host {host!r} is not loopback: set AGENT_FACTORY_API_KEY, which callers must then send")
+    if not is_loopback(host) and not open_keyring(settings).keyed:
+        raise AccessError(
+            f"--host {host!r} is not loopback: set AGENT_FACTORY_API_KEY or AGENT_FACTORY_API_KEYS, "
+            "of which callers must then send a key"
+        )
     _require_free(host, port)
     uvicorn.run(create_app(settings), host=host, port=port, log_level="info", timeout_graceful_shutdown=10)
 

@@ -65,6 +65,12 @@ class AccessError(FactoryError):
     exit_code = 2
 
 
+class ForbiddenError(AccessError):
+    """A key that does not open the project, or a name that is another's."""
+
+    status = 403
+
+
 class BusyError(FactoryError):
     """Too much at once; try again after ``retry_after`` seconds."""
 

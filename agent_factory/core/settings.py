@@ -31,6 +31,7 @@ class Settings(Part):
     mlflow_url: str
     api_url: str
     api_key: SecretStr | None
+    api_keys: Path | None = None
     project: Name
 
 
@@ -49,6 +50,7 @@ def read_settings(environ: dict[str, str] | None = None) -> Settings:
         mlflow_url=env.get("MLFLOW_TRACKING_URI", f"sqlite:///{home / 'mlflow.db'}"),
         api_url=env.get("AGENT_FACTORY_API_URL", "http://127.0.0.1:8400"),
         api_key=SecretStr(key) if key else None,
+        api_keys=Path(env["AGENT_FACTORY_API_KEYS"]).resolve() if env.get("AGENT_FACTORY_API_KEYS") else None,
         project=env.get("AGENT_FACTORY_PROJECT", DEFAULT_PROJECT),
     )
 
