@@ -1,13 +1,14 @@
 """What all assets share: how one is declared, and how its work is recorded as it goes.
 
-Invariant: whatever runs is a StageRun in the store while it runs, and a Usage after it. Workers
-record themselves; what works inside the run does so by ``working``.
+Invariant: whatever runs is a StageRun in the store while it runs, and a Usage after it; what a blocking
+check said is a CheckRun. Workers record themselves; what works inside the run does so by ``working``.
 """
 
 import warnings
 from collections.abc import Callable, Generator, Mapping
 from contextlib import contextmanager
 from datetime import datetime
+from functools import wraps
 from typing import Any, cast
 
 import dagster as dg
@@ -15,11 +16,14 @@ import dagster as dg
 from agent_factory.compute.price import Prices, read_prices
 from agent_factory.compute.usage import meter, read_usage
 from agent_factory.contracts.build import BuildSpec
+from agent_factory.contracts.check import CheckRun
 from agent_factory.contracts.compute import FactoryName
+from agent_factory.core import clock
 from agent_factory.core.day import day_scope
 from agent_factory.core.progress import Progress, track
 from agent_factory.core.store import Store
 from factory_assets.partitions import BUILD, DAY
+from resources.store import StoreResource
 
 OWNERS = ["team:agent-factory"]
 AGENT_TAG = "agent-factory/agent"
@@ -69,12 +73,50 @@ def _check(key: dg.AssetKey, axis: dg.PartitionsDefinition, options: dict[str, A
     made = dg.asset_check(asset=key, blocking=True, partitions_def=axis, **options)
 
     def declare(body: Callable[..., Any]) -> dg.AssetChecksDefinition:
+        name = options.get("name", body.__name__)
+
+        @wraps(body)
+        def checked(context: dg.AssetCheckExecutionContext, store: StoreResource, **rest: Any) -> dg.AssetCheckResult:
+            with _recording(name, key, context.partition_key, store) as tell:
+                result: dg.AssetCheckResult = body(context, store, **rest)
+                tell(result.passed, result.description or "no reason was given")
+            return result
+
         with warnings.catch_warnings():
             # Partitioned checks are a preview: Dagster is pinned, and the tests hold what they must do.
             warnings.simplefilter("ignore", dg.PreviewWarning)
-            return made(body)
+            return made(checked)
 
     return declare
+
+
+@contextmanager
+def _recording(
+    check: str, key: dg.AssetKey, partition: str, store: StoreResource
+) -> Generator[Callable[[bool, str], None]]:
+    """Record what a check says, by the function that is given; one that raised did not pass."""
+    records = store.open()
+    spec, scope = _scope_of(records, store.project, partition)
+
+    def tell(passed: bool, said: str) -> None:
+        found = CheckRun(
+            id=".".join((scope, *key.path, check)),
+            project=store.project,
+            created_at=clock.now(),
+            check=check,
+            asset=key.to_user_string(),
+            partition=partition,
+            build=None if spec is None else spec.id,
+            state="passed" if passed else "failed",
+            said=said,
+        )
+        records.put(found, replace=True)
+
+    try:
+        yield tell
+    except Exception as error:
+        tell(False, f"{type(error).__name__}: {error}")
+        raise
 
 
 @contextmanager
@@ -83,8 +125,8 @@ def working(
 ) -> Generator[Progress]:
     """Record the asset's work: its progress by order, build or day, and what it spent."""
     factory, thing = context.asset_key.path
-    spec = store.peek(BuildSpec, context.partition_key)
-    scope = order or (day_scope(project, context.partition_key) if spec is None else spec.id)
+    spec, scope = _scope_of(store, project, context.partition_key)
+    scope = order or scope
     prices = None if spec is None else prices_of(spec)
     build = None if spec is None else spec.id
     with (
@@ -95,6 +137,12 @@ def working(
         tags = context.run.tags
         progress.update(requested_by=tags.get("dagster/sensor_name") or tags.get("dagster/schedule_name") or "a person")
         yield progress
+
+
+def _scope_of(store: Store, project: str, partition: str) -> tuple[BuildSpec | None, str]:
+    """The build of a partition, if it is one, and what the records of its stages begin with."""
+    spec = store.peek(BuildSpec, partition)
+    return spec, day_scope(project, partition) if spec is None else spec.id
 
 
 def prices_of(spec: BuildSpec) -> Prices:

@@ -8,6 +8,7 @@ last attempt.
 import dagster as dg
 
 from agent_factory.contracts.build import Order
+from agent_factory.contracts.check import CheckRun
 from agent_factory.contracts.stage import StageRun
 from agent_factory.core.order import move_order
 from agent_factory.core.store import Store
@@ -47,12 +48,14 @@ def _tell_attempt(run: dg.DagsterRun) -> str:
 
 
 def describe_failure(context: dg.RunFailureSensorContext, store: Store, build: str | None) -> str:
-    """What failed: the stage's own record where its worker wrote one in this run, else the step's message."""
+    """What failed: a stage's or check's own record where it wrote one in this run, else the step's message."""
     run_id = context.dagster_run.run_id
     record = context.instance.get_run_record_by_id(run_id)
     began = 0.0 if record is None or record.start_time is None else record.start_time
     stages = store.find(StageRun, build=build, state="failed") if build else []
+    checks = store.find(CheckRun, build=build, state="failed") if build else []
     told = [f"{s.factory}/{s.stage}: {s.error}" for s in stages if s.updated_at.timestamp() >= began]
+    told += [str(check) for check in checks if check.created_at.timestamp() >= began]
     steps = [_innermost(event) for event in context.get_step_failure_events()]
     reasons = told or steps or [context.failure_event.message or "no message"]
     return f"{reasons[-1]} (run {run_id})"

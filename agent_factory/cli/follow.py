@@ -1,17 +1,19 @@
 """Following a build: its stages as they run, until it serves, fails its gate, or fails.
 
-Invariant: every wait ends. A stage that failed and is not taken up again, an order that was refused,
-a build in which nothing moves, and the deadline each end it with an error that says which.
+Invariant: every wait ends. A stage that failed and is not taken up again, a blocking check that did not
+pass, an order that was refused, a build in which nothing moves, and the deadline each end it with an error
+that says which.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
 from agent_factory.contracts.build import BuildSpec, Order
+from agent_factory.contracts.check import CheckRun
 from agent_factory.contracts.evaluation import EvalReport
 from agent_factory.contracts.release import Deployment, Release
 from agent_factory.contracts.stage import StageRun
@@ -68,6 +70,13 @@ def read_day_stages(store: Store, project: str, days: list[str]) -> list[StageRu
     return [run for run in found if run is not None]
 
 
+def read_failed_checks(store: Store, build: BuildSpec) -> list[CheckRun]:
+    """The blocking checks of the build and of its window's days that did not pass when they last looked."""
+    partitions = {build.id, *build.window.days()}
+    found = store.find(CheckRun, project=build.project, state="failed")
+    return [check for check in found if check.partition in partitions]
+
+
 @dataclass
 class Watch:
     """What is known of a build's movement; ``look`` raises when it cannot come to a good end."""
@@ -85,8 +94,9 @@ class Watch:
         """How long nothing has moved."""
         return time.monotonic() - self._moved
 
-    def look(self, stages: list[StageRun]) -> None:
+    def look(self, stages: list[StageRun], checks: Sequence[CheckRun] = ()) -> None:
         """Raise WorkerError or DeadlineError where waiting longer is of no use."""
+        self._look_at_checks(stages, checks)
         now = time.monotonic()
         state = [(run.id, run.state, run.done, run.updated_at) for run in stages]
         if state != self._seen:
@@ -97,11 +107,23 @@ class Watch:
         running = any(run.state == "running" for run in stages)
         if self.still_seconds > STALL_SECONDS * (3 if running else 1):
             raise DeadlineError(
-                f"{self.what} has not moved for {self.still_seconds:.0f} s. "
-                "A blocking check may have failed: `make up` shows it in the Dagster UI."
+                f"{self.what} has not moved for {self.still_seconds:.0f} s: "
+                "`make up` shows in the Dagster UI what it waits for."
             )
         if now - self.since > self.deadline_seconds:
             raise DeadlineError(f"{self.what} did not end within {self.deadline_seconds:g} s")
+
+    def _look_at_checks(self, stages: list[StageRun], checks: Sequence[CheckRun]) -> None:
+        began = {run.id: run.started_at for run in stages}
+        for check in checks:
+            made_again = check.stage_run in began and began[check.stage_run] > check.created_at
+            # What an earlier attempt at the build left is asked for again; a day is made again by nobody but a person.
+            if made_again or (check.build is not None and check.created_at < self.began):
+                continue
+            raise WorkerError(
+                f"{check}. Mend that, materialize {check.asset} again in the Dagster UI (`make up`), "
+                "and run the same command again."
+            )
 
     @staticmethod
     def _age(run: StageRun) -> float:
@@ -133,7 +155,7 @@ def follow(
                 return end
             check()
             _check_orders(store, build.id)
-            watch.look(stages)
+            watch.look(stages, read_failed_checks(store, build))
             # A stage that was killed still says that it runs; one that works may be silent for a while.
             patience = RESUME_SECONDS * (4 if any(run.state == "running" for run in stages) else 1)
             if resume is not None and watch.still_seconds > patience:

@@ -10,6 +10,7 @@ from agent_factory.contracts.build import (
     StageKind,
     StageSpec,
 )
+from agent_factory.contracts.check import CheckRun
 from agent_factory.contracts.compute import FactoryName, Lease, Pool, ResourceSpec, Usage
 from agent_factory.contracts.dataset import DatasetKind, DatasetManifest
 from agent_factory.contracts.evaluation import (
@@ -46,6 +47,7 @@ __all__ = [
     "LEVELS",
     "Agent",
     "BuildSpec",
+    "CheckRun",
     "Comparison",
     "DataWindow",
     "DatasetKind",

@@ -14,6 +14,7 @@ from agent_factory.cli.result import print_report, show_result
 from agent_factory.cli.returned import show_return
 from agent_factory.contracts import (
     BuildSpec,
+    CheckRun,
     Comparison,
     DataWindow,
     Deployment,
@@ -182,6 +183,38 @@ def test_a_failed_stage_ends_it_once_nobody_takes_it_up(store: Store, build: Bui
     watch.look([stage(state="failed", age=60, error="of an earlier round")])
     with pytest.raises(WorkerError, match=r"b1\.training\.sft_model failed: out of memory"):
         watch.look([stage(state="failed", error="out of memory")])
+
+
+def failed_check(build: str | None, age: float = 0.0) -> CheckRun:
+    asset, partition = ("data/sft_dataset", build) if build else ("data/clean_events", "2026-10-30")
+    return CheckRun(
+        id="b1.data.sft_dataset.enough_rows" if build else "2026-10-30.default.data.clean_events.no_pii",
+        created_at=clock.now() - timedelta(seconds=age),
+        check="enough_rows" if build else "no_pii",
+        asset=asset,
+        partition=partition or "",
+        build=build,
+        state="failed",
+        said="2 EMAIL are left",
+    )
+
+
+@pytest.mark.parametrize(("build_id", "age"), [("b1", 0.0), (None, 0.0), (None, 3600.0)])
+def test_a_blocking_check_that_did_not_pass_ends_it_at_once(
+    store: Store, build: BuildSpec, build_id: str | None, age: float
+) -> None:
+    store.put(failed_check(build_id, age or -1.0))
+    with pytest.raises(WorkerError, match=r"check '(enough_rows|no_pii)' on data/.* did not pass: 2 EMAIL are left"):
+        follow(store, build, deadline_seconds=5)
+
+
+def test_a_check_whose_asset_is_made_again_ends_nothing(store: Store, build: BuildSpec) -> None:
+    day = failed_check(None, age=10)
+    watch = Watch(store, 60.0, "build 'b1'")
+    watch.look([stage("2026-10-30.default.data.clean_events", age=5)], [day])
+    watch.look([], [failed_check("b1", age=10)])  # of an attempt before this one
+    with pytest.raises(WorkerError, match="no_pii"):
+        watch.look([stage("2026-10-30.default.data.clean_events", age=15)], [day])
 
 
 def test_every_wait_ends(store: Store, monkeypatch: Any) -> None:
