@@ -49,8 +49,10 @@ def test_the_stages_follow_one_another(store, artifacts, build, progress, regist
     assert (6, 6) in [told[:2] for told in progress.told]
     assert not [p for p in artifacts.local("builds/B1/models/.work").iterdir() if p.is_dir()]
 
+    told = len(progress.told)
     again = run_stage(store, artifacts, build, "sft", progress)
     assert again == sft
+    assert len(progress.told) == told  # to tell anything would be to say that there was work to do
     assert len(registered) == 4
 
     changed = build.model_copy(
