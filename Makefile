@@ -12,6 +12,9 @@ UV_VERSION := 0.13.8
 TORCH_VERSION := 2.13.0
 # uv does not read pip's find-links: hand it on.
 UV := $(if $(PIP_FIND_LINKS),UV_FIND_LINKS="$(PIP_FIND_LINKS)") VIRTUAL_ENV="$(CURDIR)/.venv" $(BIN)/uv
+# Builds of torch differ by machine: those of PyPI are locked, for one of your own only the version is.
+TORCH := $(if $(PIP_FIND_LINKS),"torch==$(TORCH_VERSION)",--require-hashes -r requirements-torch.lock)
+COMPILE := pip compile --generate-hashes --no-header
 
 .PHONY: help setup run test up down status check bench format lock
 
@@ -20,10 +23,10 @@ help:  ## list the verbs
 
 setup: $(STAMP)  ## make .venv with the locked dependencies
 
-$(STAMP): requirements.lock pyproject.toml
+$(STAMP): requirements.lock requirements-torch.lock requirements-uv.lock pyproject.toml
 	$(PYTHON) -m venv .venv
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check "uv==$(UV_VERSION)"
-	$(UV) pip install --quiet "torch==$(TORCH_VERSION)"
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-uv.lock
+	$(UV) pip install --quiet $(TORCH)
 	$(UV) pip install --quiet --no-deps --require-hashes -r requirements.lock
 	$(UV) pip install --quiet --no-deps --no-build-isolation -e .
 	touch $(STAMP)
@@ -58,5 +61,8 @@ format: setup  ## put the code into its form
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-lock: setup  ## resolve the dependencies again into requirements.lock
-	$(UV) pip compile pyproject.toml --group dev --generate-hashes --no-emit-package torch --no-header -o requirements.lock
+lock: setup  ## resolve the dependencies again into the three lock files
+	$(UV) $(COMPILE) pyproject.toml --group dev --no-emit-package torch -o requirements.lock
+	echo "torch==$(TORCH_VERSION)" | UV_FIND_LINKS= $(BIN)/uv $(COMPILE) - -c requirements.lock --no-annotate --universal \
+		--python-version 3.11 -o requirements-torch.lock
+	echo "uv==$(UV_VERSION)" | $(BIN)/uv $(COMPILE) - --no-annotate --universal --python-version 3.11 -o requirements-uv.lock
