@@ -10,8 +10,9 @@ BIN := .venv/bin
 STAMP := .venv/.ready
 UV_VERSION := 0.13.8
 TORCH_VERSION := 2.13.0
-# uv does not read pip's find-links: hand it on.
-UV := $(if $(PIP_FIND_LINKS),UV_FIND_LINKS="$(PIP_FIND_LINKS)") VIRTUAL_ENV="$(CURDIR)/.venv" $(BIN)/uv
+# uv does not read pip's find-links: hand it on. Bytecode is compiled once, at installation: where
+# PYTHONDONTWRITEBYTECODE is set, as in many images, every process would compile its imports again.
+UV := UV_COMPILE_BYTECODE=1 $(if $(PIP_FIND_LINKS),UV_FIND_LINKS="$(PIP_FIND_LINKS)") VIRTUAL_ENV="$(CURDIR)/.venv" $(BIN)/uv
 # Builds of torch differ by machine: those of PyPI are locked, for one of your own only the version is.
 TORCH := $(if $(PIP_FIND_LINKS),"torch==$(TORCH_VERSION)",--require-hashes -r requirements-torch.lock)
 COMPILE := pip compile --generate-hashes --no-header

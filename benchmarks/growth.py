@@ -1,0 +1,155 @@
+"""How time and memory of the data factory grow with the number of traces: inbox, events, clean events, labels, dataset.
+
+The traces are the first traffic of the shipped recipe, told again with other numbers and one more sentence,
+so that none is a copy; they lie on the 30 days of a month. Each size has a process and a home of its own,
+and works as the assets do: a day after the other, then an SFT dataset of the month. Three sizes by default;
+``python -m benchmarks.growth 1000000`` measures one more.
+"""
+
+import json
+import math
+import re
+import resource
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from random import Random
+from typing import Any
+
+from benchmarks.figure import Figure
+
+SIZES = (1_000, 10_000, 100_000)
+MAX_GIB, MAX_EXPONENT = 2.0, 1.1
+DAYS = [f"2026-04-{day:02}" for day in range(1, 31)]
+DEADLINE_SECONDS = 4 * 3600
+_BASE, _BATCH = 600, 500
+_NUMBER = re.compile(r"(?<![\w.-])\d{4}(?![\w.-])")
+_MANNER = "calm brisk plain quiet bright slow early late short long fair kind warm cold dry soft loud new old odd"
+_THING = "walk train window garden letter kettle bridge market ladder river candle pocket mirror basket corner"
+_PLACE = "harbour hill station valley library bakery mill school orchard square tower meadow forest island"
+
+
+def measure(sizes: tuple[int, ...] = SIZES) -> list[Figure]:
+    with tempfile.TemporaryDirectory(prefix="factory-growth-") as folder:
+        base = Path(folder) / "base.jsonl"
+        base.write_text("".join(f"{line}\n" for line in _make_base()), encoding="utf-8")
+        told = {size: _run(size, base) for size in sizes}
+    figures = [figure for size, found in told.items() for figure in _tell(size, found)]
+    if len(sizes) > 1:
+        small, large = sizes[-2:]
+        exponent = math.log(told[large]["wall"] / told[small]["wall"]) / math.log(large / small)
+        name = f"growth/exponent of time, {small} to {large} traces"
+        met = exponent <= MAX_EXPONENT
+        figures.append(Figure(name, round(exponent, 3), "", reach=f"<= {MAX_EXPONENT} (1 is linear)", met=met))
+    return figures
+
+
+def _tell(size: int, found: dict[str, Any]) -> list[Figure]:
+    """A figure for each phase, the whole, and the peak of memory."""
+    assert found["traces"] == size, f"{found['traces']:.0f} of {size} traces came through"
+    peak, name = found["peak_gib"], f"growth/{size} traces"
+    rate = round(size / found["wall"], 1)
+    return [
+        *(Figure(f"{name}/{phase}", round(seconds, 2), "s") for phase, seconds in found["seconds"].items()),
+        Figure(f"{name}/rate", rate, "traces/s"),
+        Figure(f"{name}/sft rows", found["rows"], "rows"),
+        Figure(f"{name}/peak memory", round(peak, 3), "GiB", reach=f"<= {MAX_GIB:g} GiB", met=peak <= MAX_GIB),
+    ]
+
+
+def _make_base() -> Iterator[str]:
+    from agent_factory.cli.traffic import make_first_traffic
+    from agent_factory.core.order import read_settings_of
+    from agent_factory.core.recipe import load_recipe
+    from agent_factory.core.settings import get_settings
+
+    recipe = load_recipe("support_desk")
+    rules = read_settings_of(recipe, {})
+    rules = rules.model_copy(update={"first_traffic": rules.first_traffic.model_copy(update={"episodes": _BASE})})
+    for trace in make_first_traffic(recipe, rules, tuple(DAYS[:3]), get_settings().project):
+        yield trace.model_dump_json()
+
+
+def _run(size: int, base: Path) -> dict[str, Any]:
+    command = [sys.executable, "-m", "benchmarks.growth", "--child", str(size), str(base)]
+    ended = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True, timeout=DEADLINE_SECONDS)
+    return json.loads(ended.stdout.splitlines()[-1])
+
+
+def _work(size: int, base: Path) -> dict[str, Any]:
+    """All of it in this process; seconds by phase, rows, and the peak of its memory."""
+    from agent_factory.core.artifact import Artifacts
+    from agent_factory.core.recipe import load_recipe
+    from agent_factory.core.store import open_store
+    from agent_factory.core.tracelog import TraceLog
+    from agent_factory.data.clean import clean_day
+    from agent_factory.data.dataset import DatasetQuery, build_dataset
+    from agent_factory.data.event import write_events_day
+    from agent_factory.data.label import label_day
+
+    seconds: dict[str, float] = {}
+
+    @contextmanager
+    def lap(phase: str) -> Iterator[None]:
+        began = time.perf_counter()
+        yield
+        seconds[phase] = seconds.get(phase, 0.0) + time.perf_counter() - began
+
+    recipe = load_recipe("support_desk")
+    with tempfile.TemporaryDirectory(prefix="factory-growth-") as folder:
+        store, artifacts = open_store(f"sqlite:///{folder}/factory.db"), Artifacts(f"{folder}/artifacts")
+        log = TraceLog(store)
+        for batch in _batches(size, base):
+            with lap("inbox"):
+                log.add(batch)
+        project = batch[0].project
+        traces = 0
+        for day in DAYS:
+            for phase, make in (("events", write_events_day), ("clean", clean_day), ("labels", label_day)):
+                with lap(phase):
+                    made = make(store, artifacts, project, day)
+            traces += made.rows
+        with lap("dataset"):
+            query = DatasetQuery(project=project, recipe=recipe.name, days=tuple(DAYS), flagged=True)
+            dataset = build_dataset(store, artifacts, "sft", query)
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024**2
+    wall = sum(seconds.values())
+    return {"seconds": seconds, "wall": wall, "traces": traces, "rows": dataset.rows, "peak_gib": peak}
+
+
+def _batches(size: int, base: Path) -> Iterator[list[Any]]:
+    from agent_factory.contracts.trace import Trace
+
+    lines = base.read_text(encoding="utf-8").splitlines()
+    for start in range(0, size, _BATCH):
+        numbers = range(start, min(size, start + _BATCH))
+        yield [Trace.model_validate(_vary(lines[i % len(lines)], i)) for i in numbers]
+
+
+def _vary(line: str, number: int) -> dict[str, Any]:
+    """The trace told again: other four-digit numbers, one more sentence, a day and an id of its own."""
+    rng = Random(number)
+    shift = rng.randrange(9000)
+    told = json.loads(_NUMBER.sub(lambda found: str((int(found[0]) + shift) % 9000 + 1000), line))
+    heard = next(message for step in told["steps"] for message in step["observation"] if message["role"] == "user")
+    manner, thing, place = (rng.choice(words.split()) for words in (_MANNER, _THING, _PLACE))
+    more = f"{rng.choice(_MANNER.split())} {rng.choice(_THING.split())}"
+    heard["content"] += f" It was a {manner} {thing} by the {place}, with a {more}."
+    day, clock = DAYS[number % len(DAYS)], told["started_at"].split("T")[1]
+    return {**told, "id": f"growth-{number:08}", "scenario_id": f"growth-{number:08}", "started_at": f"{day}T{clock}"}
+
+
+def main(arguments: list[str]) -> None:
+    if arguments[:1] == ["--child"]:
+        print(json.dumps(_work(int(arguments[1]), Path(arguments[2]))))
+        return
+    for figure in measure(tuple(int(size) for size in arguments) or SIZES):
+        print(json.dumps(figure.to_json()))
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
