@@ -72,7 +72,9 @@ class Context:
 
 async def get_context(  # not waiting for anything, but a plain function would be given a thread
     request: Request,
-    x_project: Annotated[Name | None, Header(description="The project (tenant); by default the server's own, or the key's only one.")] = None,
+    x_project: Annotated[
+        Name | None, Header(description="The project (tenant); by default the server's own, or the key's only one.")
+    ] = None,
 ) -> Context:
     """The context of the request's project; ForbiddenError where the caller's key does not open it."""
     context: Context = request.app.state.context

@@ -65,6 +65,10 @@ def import_file(
         show(made, True)
         return
     say(f"{report.accepted} taken in, {report.duplicates} were there, {report.quarantined} could not be read")
+    for notice in report.warnings.listed:
+        say(f"  {notice.events} of them: {notice.message}")
+    if report.warnings.left_out:
+        say(f"  {report.warnings.left_out} of them: recipes and tools beyond those listed are not known here either")
     for item in report.examples:
         say(f"  {item.file}: {item.place}: {item.reason}")
     if report.quarantined:

@@ -8,8 +8,8 @@ is noticed before anything of the part in which it differs is kept.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, field
+from typing import Any, Literal
 
 from agent_factory.contracts.record import Count, Name, Part, Record
 from agent_factory.contracts.trace import Trace
@@ -21,11 +21,35 @@ Key = tuple[str, str]
 """A trace's project and id."""
 
 
+NoticeKind = Literal["unknown_recipe", "unknown_tool", "unreadable_recipe"]
+
+
+class Notice(Part):
+    """Something of ``events`` that is not known here; ``tool`` is None where it is about the recipe as a whole."""
+
+    kind: NoticeKind
+    recipe: str
+    tool: str | None = None
+    events: Count
+    message: str
+
+
+class Notices(Part):
+    """The most frequent notices; ``left_out`` is of how many events the others are."""
+
+    listed: tuple[Notice, ...] = ()
+    left_out: Count = 0
+
+
 class Receipt(Part):
-    """What became of traces that came in: newly kept, and already there with the same content."""
+    """What became of traces that came in: newly kept, and already there with the same content.
+
+    ``warnings`` say what of them is not known here; they are there only where something is.
+    """
 
     accepted: Count
     duplicates: Count
+    warnings: Notices = Notices()
 
 
 class Claim(Part):
@@ -66,9 +90,10 @@ class Parcel:
     rows: dict[Key, dict[str, Any]]
     count: int
     claim: Claim | None = None
+    warnings: Notices = field(default_factory=Notices)
 
 
-def pack(traces: Sequence[Trace], claim: Claim | None = None) -> Parcel:
+def pack(traces: Sequence[Trace], claim: Claim | None = None, warnings: Notices | None = None) -> Parcel:
     """A parcel; ConflictError where an id stands twice in it with different content."""
     rows: dict[Key, dict[str, Any]] = {}
     for trace in traces:
@@ -79,7 +104,7 @@ def pack(traces: Sequence[Trace], claim: Claim | None = None) -> Parcel:
                 f"trace {trace.id!r} stands twice in the batch with different content: its digests are "
                 f"{known['digest']} and {row['digest']}. Send changed content under another id."
             )
-    return Parcel(rows, len(traces), claim)
+    return Parcel(rows, len(traces), claim, warnings or Notices())
 
 
 def _to_row(trace: Trace) -> dict[str, Any]:

@@ -125,7 +125,7 @@ def _keep(connection: Connection, parcels: Sequence[Parcel]) -> list[Receipt | C
         new = {key: row for key, row in parcel.rows.items() if key not in known}
         known.update({key: row["digest"] for key, row in new.items()})
         fresh += new.values()
-        receipt = Receipt(accepted=len(new), duplicates=parcel.count - len(new))
+        receipt = Receipt(accepted=len(new), duplicates=parcel.count - len(new), warnings=parcel.warnings)
         outcomes.append(receipt)
         if claim:
             intakes[claim.id] = Intake(

@@ -4,7 +4,7 @@ Model: one pass redacts each trace with the names of its own recipe and looks at
 exact copy, junk, poison); then the day is looked at as a whole (anomalies, near copies, clusters). What
 is dropped is not written; what is flagged is, and stays out of training unless asked for.
 Invariants: what was not redacted is not written; the result follows from the day's events, the
-overrulings of its traces, the recipes' names and the codebook of clusters, whatever other days hold.
+overrulings of its traces, the recipes' names and tools and the codebook of clusters, whatever other days hold.
 """
 
 from __future__ import annotations
@@ -33,6 +33,7 @@ from agent_factory.data.cleaning.overruling import find_overrulings
 from agent_factory.data.cleaning.poison import find_poison
 from agent_factory.data.cleaning.verdict import Ledger
 from agent_factory.data.day import DayFile, write_day
+from agent_factory.data.stranger import find_stranger
 from agent_factory.privacy.redactor import Redactor, open_redactor
 
 RedactorOf = Callable[[str | None], Redactor | None]
@@ -109,6 +110,7 @@ class _Sweep:
             redactor = self._redactor(trace)
             self._hear(trace, redactor)
             self.ledger.note(trace.id, find_junk(trace))
+            self.ledger.note(trace.id, find_stranger(trace))
             if self.ledger.verdict(trace.id) != "dropped":
                 self.ledger.note(trace.id, self._copy(trace))
             if self.ledger.verdict(trace.id) == "dropped":

@@ -42,6 +42,25 @@ def test_a_stream_is_kept_line_by_line(client: TestClient, event: Event) -> None
     assert again.json() == {"accepted": 0, "duplicates": 1203}
 
 
+def test_what_is_not_known_here_is_taken_and_told(client: TestClient, event: Event) -> None:
+    strange = [{**event(f"t{number}"), "recipe": "travel_desk"} for number in range(700)]
+    odd = {**event("odd"), "recipe": "support_desk"}
+    odd["steps"][0]["action"]["tool_calls"] = [{"id": "c", "name": "fly", "arguments": {}}]
+    headers = {"Idempotency-Key": "k1"}
+    for _ in range(2):
+        told = client.post("/data/events", json=[odd, strange[0], event("known")], headers=headers).json()
+        assert (told["accepted"], [found["kind"] for found in told["warnings"]["listed"]]) == (
+            3,
+            ["unknown_recipe", "unknown_tool"],
+        )
+    lines = client.post(
+        "/data/events", content=as_lines(strange), headers={"Content-Type": "application/x-ndjson"}
+    ).json()
+    (found,) = lines["warnings"]["listed"]
+    assert (lines["accepted"], found["recipe"], found["events"]) == (699, "travel_desk", 700)
+    assert "cleaning flags them" in found["message"]
+
+
 def test_a_broken_line_is_named(client: TestClient, event: Event) -> None:
     body = as_lines([event("t1")]) + b"\n\n{broken\n"
     reply = client.post("/data/events", content=body, headers={"Content-Type": "application/x-ndjson"})

@@ -16,13 +16,14 @@ from agent_factory.core import clock
 from agent_factory.core.artifact import Artifacts
 from agent_factory.core.day import require_days
 from agent_factory.core.error import ConflictError, FactoryError, InputError
-from agent_factory.core.intake import Parcel, pack
+from agent_factory.core.intake import Notices, Parcel, pack
 from agent_factory.core.store import Store
 from agent_factory.core.tracelog import TraceLog
 from agent_factory.data.importing.detect import AUTO, find_format
 from agent_factory.data.importing.quarantine import Quarantine
 from agent_factory.data.importing.row import Format, NoTimeError, Origin, Quarantined, Row
 from agent_factory.data.ingest import explain, require_trace
+from agent_factory.data.stranger import Roll
 
 _BATCH = 200
 _BATCH_CHARACTERS = 8 * 2**20
@@ -31,7 +32,8 @@ _BATCH_CHARACTERS = 8 * 2**20
 class ImportReport(Record):
     """What became of a file: traces kept, and known already; rows that could not be read, and where those are told.
 
-    ``days`` are the partitions that its traces belong to; ``examples`` are the first of the quarantined rows.
+    ``days`` are the partitions that its traces belong to; ``examples`` are the first of the quarantined rows;
+    ``warnings`` say what of the traces is not known here.
     """
 
     file: str
@@ -42,6 +44,7 @@ class ImportReport(Record):
     quarantine_path: str | None
     examples: tuple[Quarantined, ...]
     days: tuple[str, ...]
+    warnings: Notices = Notices()
 
 
 Progress = Callable[[float, int, int], None]
@@ -83,6 +86,7 @@ def import_traces(
         quarantine_path=path,
         examples=tuple(quarantine.examples),
         days=tuple(sorted(intake.days)),
+        warnings=intake.roll.tell(),
     )
     store.put(report)
     return report
@@ -94,6 +98,7 @@ class _Intake:
     def __init__(self, log: TraceLog, quarantine: Quarantine) -> None:
         self.accepted = self.duplicates = 0
         self.days: set[str] = set()
+        self.roll = Roll()
         self._log = log
         self._quarantine = quarantine
         self._waiting: list[tuple[str, Parcel]] = []
@@ -119,6 +124,7 @@ class _Intake:
         ) as error:
             self._quarantine.add(row.place, describe(error))
         else:
+            self.roll.add(traces)
             self._waiting.append((row.place, parcel))
             self._size += sum(len(kept["body"]) for kept in parcel.rows.values())
             if len(self._waiting) >= _BATCH or self._size >= _BATCH_CHARACTERS:

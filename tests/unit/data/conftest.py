@@ -11,7 +11,7 @@ import pytest
 
 from agent_factory.contracts import Message, Outcome, Step, ToolCall, Trace
 from agent_factory.core.artifact import Artifacts
-from agent_factory.core.settings import get_settings
+from agent_factory.core.settings import CHECKOUT, get_settings
 from agent_factory.core.store import Store, open_store
 from agent_factory.data.clean import clean_day
 from agent_factory.data.event import write_events_day
@@ -30,6 +30,7 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     (recipe / "build.toml").write_text("[build]\n")
     (recipe / "names.txt").write_text(NAMES)
     (recipe / "policy.md").write_text("Be kind. Write to desk@shop.example.")
+    (recipe / "openapi.yaml").write_text((CHECKOUT / "recipes" / "support_desk" / "openapi.yaml").read_text())
     monkeypatch.setenv("AGENT_FACTORY_HOME", str(tmp_path / "home"))
     monkeypatch.setenv("AGENT_FACTORY_RECIPES", str(tmp_path / "recipes"))
     for name in ("AGENT_FACTORY_DATABASE_URL", "AGENT_FACTORY_ARTIFACTS_URL", "AGENT_FACTORY_PROJECT"):

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from agent_factory.contracts import Trace
+from agent_factory.contracts import Message, ToolCall, Trace
 from agent_factory.contracts.decision import Decision, Refresh
 from agent_factory.core import clock
 from agent_factory.core.artifact import Artifacts
@@ -102,6 +102,13 @@ def test_who_and_why_are_asked_for(store: Store, trace: Make, take_day: Take) ->
         overrule(store, "default", "x", "drop", "why", "ann")
     with pytest.raises(InputError, match="needs a reason and a reviewer"):
         overrule(store, "default", "a", "drop", " ", "ann")
+
+
+def test_a_call_that_the_recipe_does_not_have_is_flagged(artifacts: Artifacts, trace: Make, take_day: Take) -> None:
+    call = Message(role="assistant", tool_calls=(ToolCall(id="c", name="fly", arguments={}),))
+    step = trace("a").steps[0].model_copy(update={"action": call})
+    take_day(trace("a").model_copy(update={"steps": (step,)}))
+    assert (_decide(artifacts, "a").verdict, _decide(artifacts, "a").rule) == ("flagged", "unknown_tool")
 
 
 def test_several_rules_are_all_told(store: Store, artifacts: Artifacts, trace: Make, take_day: Take) -> None:

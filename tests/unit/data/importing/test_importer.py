@@ -166,6 +166,7 @@ def test_the_command_tells_both_counts_and_lists_the_quarantine(
     assert code == 0
     assert "3 taken in, 0 were there, 1 could not be read" in told
     assert "traces.jsonl: line 4: it is not JSON" in told
+    assert "not known here" not in told
     (report,) = json.loads(call("quarantine", "--json")[1])
     assert f"factory data quarantine {report['id']}" in told
     (row,) = json.loads(call("quarantine", report["id"], "--json")[1])
@@ -174,6 +175,12 @@ def test_the_command_tells_both_counts_and_lists_the_quarantine(
     assert call("quarantine", "import-1")[0] == 2
     other: dict[str, Any] = json.loads(call("import", str(path), "--only", "--json")[1])
     assert (other["accepted"], other["duplicates"], other["quarantined"]) == (0, 3, 1)
+    path.write_bytes(
+        path.read_bytes().replace(b'"desk"', b'"gone"').replace(b'"t1"', b'"u1"').replace(b'"t2"', b'"u2"')
+    )
+    other = json.loads(call("import", str(path), "--only", "--json")[1])
+    assert [(found["recipe"], found["events"]) for found in other["warnings"]["listed"]] == [("gone", 3)]
+    assert "3 of them: recipe 'gone' is not known here" in call("import", str(path), "--only")[2]
     code, _, told = call("import", str(path), "--outcome", "maybe")
     assert (code, "expected none, success or failure" in told) == (2, True)
 
