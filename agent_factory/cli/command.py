@@ -6,7 +6,6 @@ Ctrl-C, 143 SIGTERM) stopped. Messages go to stderr without a traceback; ``FACTO
 
 from __future__ import annotations
 
-import errno
 import os
 import traceback
 from collections.abc import Sequence
@@ -28,7 +27,7 @@ from agent_factory.cli import (
 )
 from agent_factory.cli.main import STOPPED
 from agent_factory.cli.output import say
-from agent_factory.core.error import FactoryError, RecipeError, end_once
+from agent_factory.core.error import FactoryError, RecipeError, end_once, is_unwritable
 from agent_factory.core.settings import get_settings
 
 app = typer.Typer(
@@ -86,7 +85,7 @@ def run_command(arguments: Sequence[str]) -> int:
 
 
 def _tell_fault(error: Exception) -> int:
-    if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES):
+    if isinstance(error, OSError) and is_unwritable(error):
         where = error.filename or get_settings().home
         say(f"factory: {str(where)!r} cannot be written: {error.strerror}. Make room, or set AGENT_FACTORY_HOME")
         return 1

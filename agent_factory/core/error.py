@@ -7,7 +7,17 @@ to status codes in one place; the CLI prints the message without a traceback and
 
 from __future__ import annotations
 
+import errno
 import re
+
+_UNWRITABLE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EACCES)
+
+
+def is_unwritable(error: Exception) -> bool:
+    """Whether something could not be written: a full or read-only disk, as Python, safetensors and torch tell it."""
+    if isinstance(error, OSError):
+        return error.errno in _UNWRITABLE
+    return type(error).__name__ == "SafetensorError" or "inline_container.cc" in str(error)
 
 
 def end_once(message: str) -> str:

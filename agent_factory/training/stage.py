@@ -16,7 +16,7 @@ from agent_factory.contracts.model import ModelManifest
 from agent_factory.core import clock
 from agent_factory.core.artifact import Artifacts
 from agent_factory.core.digest import digest_folder
-from agent_factory.core.error import ModelError, StorageError
+from agent_factory.core.error import ModelError, StorageError, is_unwritable
 from agent_factory.core.progress import Progress
 from agent_factory.core.settings import get_settings
 from agent_factory.core.store import Store
@@ -79,19 +79,21 @@ def _train_into(
     work = folder.parent / ".work" / f"{inputs.stage}-{inputs.key[:8]}"
     work.mkdir(parents=True, exist_ok=True)
     started = clock.now()
-    model, tokenizer, measured = _train(store, artifacts, build, inputs, work, progress)
-    measured["seconds"] = progress.earlier_seconds + (clock.now() - started).total_seconds()
     temporary = work / "model"
-    shutil.rmtree(temporary, ignore_errors=True)
     try:
+        model, tokenizer, measured = _train(store, artifacts, build, inputs, work, progress)
+        measured["seconds"] = progress.earlier_seconds + (clock.now() - started).total_seconds()
+        shutil.rmtree(temporary, ignore_errors=True)
         model.save_pretrained(temporary, safe_serialization=True)
         tokenizer.save_pretrained(temporary)
         card = {"key": inputs.key, "parameters": model.num_parameters(), "metrics": measured}
         (temporary / _CARD).write_text(json.dumps(card, indent=1))
         temporary.rename(folder)
-    except OSError as error:
+    except Exception as error:
+        if not is_unwritable(error):
+            raise
         raise StorageError(
-            f"the model could not be written to {str(folder)!r}: {error}. "
+            f"the model or a checkpoint of it could not be written under {str(folder.parent)!r}: {error}. "
             "Check that the disk has room, then run the stage again; it goes on from its last checkpoint."
         ) from error
 

@@ -1,11 +1,13 @@
+import errno
 import shutil
 from types import SimpleNamespace
 
 import pytest
+from safetensors import SafetensorError
 
 from agent_factory.contracts import ModelManifest, StageSpec
 from agent_factory.core.digest import digest_folder
-from agent_factory.core.error import BusyError, InputError, ModelError, NotFoundError
+from agent_factory.core.error import BusyError, InputError, ModelError, NotFoundError, StorageError
 from agent_factory.training import registry, stage
 from agent_factory.training.lock import hold_lock
 from agent_factory.training.stage import run_stage
@@ -127,3 +129,35 @@ def test_a_disk_that_is_full_is_a_storage_error(store, artifacts, build, progres
     with pytest.raises(StorageError, match=r"No space left on device.*goes on from its last checkpoint"):
         run_stage(store, artifacts, build, "pretrain", progress)
     assert not artifacts.exists("builds/B1/models/base")
+
+
+def full(error):
+    def save(*args, **kwargs):
+        raise error
+
+    return save
+
+
+@pytest.mark.parametrize(
+    ("where", "error"),
+    [
+        ("torch.save", RuntimeError("[enforce fail at inline_container.cc:672] . unexpected pos 64 vs 0")),
+        (
+            "transformers.modeling_utils.safe_save_file",
+            SafetensorError("I/O error: No space left on device (os error 28)"),
+        ),
+        ("transformers.PreTrainedTokenizerBase.save_pretrained", OSError(errno.ENOSPC, "No space left on device")),
+    ],
+)
+def test_a_full_disk_is_told_whoever_meets_it(store, artifacts, build, progress, monkeypatch, where, error):
+    with monkeypatch.context() as patched:
+        patched.setattr(where, full(error))
+        with pytest.raises(StorageError, match=r"(?s)could not be written under .*models'.* disk has room"):
+            run_stage(store, artifacts, build, "pretrain", progress)
+    assert run_stage(store, artifacts, build, "pretrain", progress).stage == "base"
+
+
+def test_another_fault_in_training_stays_what_it_is(store, artifacts, build, progress, monkeypatch):
+    monkeypatch.setattr("torch.save", full(RuntimeError("a size does not fit")))
+    with pytest.raises(RuntimeError, match="does not fit"):
+        run_stage(store, artifacts, build, "pretrain", progress)
