@@ -2,7 +2,8 @@
 
 Traces are reported when there are enough of them and no more came since the last look, or when the
 oldest has waited long enough; both bounds are in the recipes (``[return_traces]``), the most impatient
-recipe counts. The cursor holds the last trace number that was reported.
+recipe counts. The cursor holds the last trace number that was reported, and the days that have traces but
+have not begun yet (a sender's clock may be ahead at midnight): such a day is reported once it is a partition.
 """
 
 from datetime import datetime
@@ -12,6 +13,7 @@ import dagster as dg
 from agent_factory.contracts.record import Part
 from agent_factory.core import clock
 from agent_factory.core.buildfile import ReturnSection
+from agent_factory.core.day import FIRST_DAY
 from agent_factory.core.error import InputError
 from agent_factory.core.recipe import Recipe
 from agent_factory.core.settings import get_settings
@@ -22,11 +24,15 @@ from resources.store import StoreResource
 
 
 class Cursor(Part):
-    """``reported``: the last number told; ``seen``: the newest at the last look; ``since``: the oldest untold."""
+    """``reported``: the last number told; ``seen``: the newest at the last look; ``since``: the oldest untold.
+
+    ``early`` are days with traces up to ``reported`` that are no partitions yet.
+    """
 
     reported: int = 0
     seen: int = 0
     since: datetime | None = None
+    early: tuple[str, ...] = ()
 
 
 @dg.sensor(
@@ -38,6 +44,8 @@ class Cursor(Part):
 def return_traces(context: dg.SensorEvaluationContext, store: StoreResource) -> dg.SensorResult:
     cursor = Cursor.model_validate_json(context.cursor) if context.cursor else Cursor()
     log = TraceLog(store.open())
+    if begun := [day for day in cursor.early if has_day(day)]:
+        return _report_begun(log.arrivals(store.project), begun, cursor)
     arrivals = log.arrivals(store.project, after=cursor.reported)
     if not arrivals:
         return dg.SensorResult(skip_reason=f"no trace above number {cursor.reported}", cursor=context.cursor)
@@ -48,12 +56,20 @@ def return_traces(context: dg.SensorEvaluationContext, store: StoreResource) -> 
         return dg.SensorResult(skip_reason=f"traces up to {newest} wait", cursor=waiting.model_dump_json())
     totals = {arrival.day: arrival.traces for arrival in log.arrivals(store.project)}
     strange = [arrival.day for arrival in arrivals if not has_day(arrival.day)]
-    if strange:
-        context.log.warning(f"traces of {strange} are outside the day partitions and make no data")
+    early = {day for day in strange if day >= FIRST_DAY.isoformat()}
+    if lost := sorted(set(strange) - early):
+        context.log.warning(f"traces of {lost} are outside the day partitions and make no data")
     return dg.SensorResult(
         asset_events=[_report(arrival, totals[arrival.day]) for arrival in arrivals if has_day(arrival.day)],
-        cursor=Cursor(reported=newest, seen=newest).model_dump_json(),
+        cursor=Cursor(reported=newest, seen=newest, early=tuple(sorted({*cursor.early, *early}))).model_dump_json(),
     )
+
+
+def _report_begun(totals: list[Arrival], begun: list[str], cursor: Cursor) -> dg.SensorResult:
+    """Report days that were told of before they began; what came in since waits for the next look."""
+    left = cursor.model_copy(update={"early": tuple(sorted(set(cursor.early) - set(begun)))})
+    reports = [_report(arrival, arrival.traces) for arrival in totals if arrival.day in begun]
+    return dg.SensorResult(asset_events=reports, cursor=left.model_dump_json())
 
 
 def _is_due(arrivals: list[Arrival], *, paused: bool, since: datetime) -> bool:

@@ -1,7 +1,9 @@
 """The days of a project: which of them data is taken of, and where a day's files and stages are kept.
 
 Invariants: a day that is taken is a partition of the DAY axis, from FIRST_DAY to today in UTC, so that
-nothing is kept of which no data would be made; a day's files and stages belong to one project.
+nothing is kept of which no data would be made; a day's files and stages belong to one project. A trace
+whose sender's clock is ahead by no more than AHEAD keeps the time that it tells: around midnight its day
+begins minutes later, and is told of then.
 """
 
 from __future__ import annotations
@@ -16,14 +18,18 @@ from agent_factory.core.error import InputError
 FIRST_DAY = date(2024, 1, 1)
 """Where the DAY axis begins."""
 
+AHEAD = timedelta(minutes=5)
+"""How far the clock of a sender may be ahead of ours."""
+
 DayFileName = Literal["events", "clean_events", "decisions", "signatures", "clusters", "labels"]
 
 
 def require_instant(moment: datetime) -> None:
-    """InputError unless the day of that instant, in UTC, is taken."""
-    today = clock.now().date()
+    """InputError unless the day of that instant, in UTC, is taken, or begins within AHEAD."""
+    now = clock.now()
+    today = now.date()
     # Instants are compared, not days: at the ends of the calendar an instant has no day in UTC.
-    if not _midnight(FIRST_DAY) <= moment < _midnight(today + timedelta(days=1)):
+    if not _midnight(FIRST_DAY) <= moment < max(_midnight(today + timedelta(days=1)), now + AHEAD):
         raise InputError(
             f"{moment.isoformat()} is on a day that no data is taken of: expected {FIRST_DAY} to {today} (UTC). "
             "Mend the date, or the clock that it came from"

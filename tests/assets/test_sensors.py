@@ -14,6 +14,7 @@ from agent_factory.core.store import Store
 from agent_factory.core.tracelog import TraceLog
 from factory_assets import keys
 from factory_assets.definitions import defs
+from sensors import trace as trace_module
 from sensors.automation import close_day
 from sensors.failure import tell_on_failure
 from sensors.order import accept_build_orders
@@ -239,6 +240,29 @@ class TestReturnTraces:
         old = clock.now() - timedelta(seconds=read_bounds().age_seconds)
         found = look(return_traces, instance, resources, Cursor(since=old).model_dump_json())
         assert [event.partition for event in found.asset_events] == [DAY_ONE]
+
+    def test_a_day_that_has_not_begun_is_reported_when_it_has(
+        self,
+        store: Store,
+        instance: dg.DagsterInstance,
+        resources: dict[str, Any],
+        monkeypatch: pytest.MonkeyPatch,
+    ) -> None:
+        count = read_bounds().count
+        add_traces(store, count)
+        with monkeypatch.context() as before_midnight:
+            before_midnight.setattr(trace_module, "has_day", lambda day: day < DAY_ONE)
+            first = look(return_traces, instance, resources)
+            second = look(return_traces, instance, resources, first.cursor)
+            assert second.asset_events == []
+            assert Cursor.model_validate_json(second.cursor).early == (DAY_ONE,)
+            third = look(return_traces, instance, resources, second.cursor)
+            assert not third.asset_events
+        fourth = look(return_traces, instance, resources, third.cursor)
+        assert [(event.partition, event.metadata["dagster/row_count"].value) for event in fourth.asset_events] == [
+            (DAY_ONE, count)
+        ]
+        assert not look(return_traces, instance, resources, fourth.cursor).asset_events
 
     def test_days_outside_the_partitions_make_no_data(
         self, store: Store, instance: dg.DagsterInstance, resources: dict[str, Any]

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from agent_factory.core import clock
-from agent_factory.core.day import FIRST_DAY, day_path, day_scope, read_day, require_days
+from agent_factory.core.day import FIRST_DAY, day_path, day_scope, read_day, require_days, require_instant
 from agent_factory.core.error import InputError
 
 
@@ -34,3 +34,17 @@ def test_windows_end_today_and_begin_with_the_first_day() -> None:
     for first, last in ((FIRST_DAY - one, today), (today, today + one)):
         with pytest.raises(InputError, match=f"expected days from {FIRST_DAY} to {today}"):
             require_days(first, last)
+
+
+@pytest.mark.parametrize(("late", "taken"), [(0, True), (4, True), (-60 * 24, True), (6, False), (60 * 24, False)])
+def test_a_clock_that_is_a_little_ahead_is_taken_over_midnight(
+    monkeypatch: pytest.MonkeyPatch, late: int, taken: bool
+) -> None:
+    now = datetime(2026, 11, 20, 23, 59, 30, tzinfo=UTC)
+    monkeypatch.setattr(clock, "now", lambda: now)
+    moment = now + timedelta(minutes=late)
+    if taken:
+        require_instant(moment)
+    else:
+        with pytest.raises(InputError, match="expected 2024-01-01 to 2026-11-20"):
+            require_instant(moment)
