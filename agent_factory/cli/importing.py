@@ -37,7 +37,7 @@ def import_file(
         ),
     ] = "auto",
     day: Annotated[datetime | None, typer.Option(formats=["%Y-%m-%d"], help="Put the traces under this day.")] = None,
-    recipe: Annotated[str | None, typer.Option(help="The recipe whose names are redacted in the traces.")] = None,
+    recipe: Annotated[str | None, typer.Option(help="The recipe that the traces count as, one that there is.")] = None,
     outcome: Annotated[
         str, typer.Option(help="What rows that tell no outcome are taken for: none, success or failure.")
     ] = "none",
@@ -60,7 +60,7 @@ def import_file(
     made: dict[str, Any] = report.model_dump(mode="json")
     if not only and report.days:
         made["prepared"] = [_prepare(desk, name) for name in report.days]
-        made["datasets"] = _build_datasets(desk, report.days)
+        made["datasets"] = _build_datasets(desk, report.days, recipe)
     if as_json:
         show(made, True)
         return
@@ -135,14 +135,14 @@ def _require(outcome: Any) -> None:
         raise InputError(outcome.description)
 
 
-def _build_datasets(desk: Any, days: tuple[str, ...]) -> list[dict[str, Any]]:
-    """An SFT and a preference dataset of the days; where one would hold nothing, why."""
+def _build_datasets(desk: Any, days: tuple[str, ...], recipe: str | None) -> list[dict[str, Any]]:
+    """An SFT and a preference dataset of the days, of a recipe's traces or of all; why where one has none."""
     from agent_factory.data.dataset import DatasetQuery, build_dataset
 
     made: list[dict[str, Any]] = []
     for kind in ("sft", "preference"):
         try:
-            query = DatasetQuery(days=days, project=desk.project)
+            query = DatasetQuery(days=days, project=desk.project, recipe=recipe)
             made.append(build_dataset(desk.store, desk.artifacts, kind, query).model_dump(mode="json"))
         except InputError as error:  # what was taken in is there all the same
             made.append({"kind": kind, "rows": 0, "reason": str(error)})

@@ -17,6 +17,7 @@ from agent_factory.core.artifact import Artifacts
 from agent_factory.core.day import require_days
 from agent_factory.core.error import ConflictError, FactoryError, InputError
 from agent_factory.core.intake import Notices, Parcel, pack
+from agent_factory.core.recipe import load_recipe
 from agent_factory.core.store import Store
 from agent_factory.core.tracelog import TraceLog
 from agent_factory.data.importing.detect import AUTO, find_format
@@ -60,10 +61,12 @@ def import_traces(
 ) -> ImportReport:
     """Keep the traces of a file, batch by batch, and the report of it.
 
-    InputError where there is no such file, it is not of the format, no data is taken of the day, or
-    rows tell no time and no day was given; then what came before is kept.
+    NotFoundError where there is no such recipe. InputError where there is no such file, it is not of the
+    format, no data is taken of the day, or rows tell no time and no day was given; then what came before is kept.
     """
     found = find_format(source_format, origin.file)
+    if origin.recipe is not None:
+        load_recipe(origin.recipe)
     if origin.day is not None:
         require_days(origin.day, origin.day)
     name = clock.new_id("import")

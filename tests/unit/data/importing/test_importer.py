@@ -15,6 +15,7 @@ from agent_factory.contracts import Trace
 from agent_factory.core.artifact import Artifacts
 from agent_factory.core.error import InputError, NotFoundError
 from agent_factory.core.store import Store
+from agent_factory.core.tracelog import TraceLog
 from agent_factory.data.importing import text
 from agent_factory.data.importing.importer import import_traces, list_imports
 from agent_factory.data.importing.quarantine import read_quarantine
@@ -199,3 +200,36 @@ def test_another_projects_import_is_nowhere(
     monkeypatch.setattr(importing, "open_desk", lambda: open_desk("other"))
     with pytest.raises(NotFoundError, match="there is no import"):
         importing.list_quarantine(report.id, 10, as_json=True)
+
+
+def test_a_recipe_that_is_named_is_that_of_all_traces(
+    home: Path, store: Store, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from agent_factory.cli.main import run
+
+    def episode(task: int, order: str) -> dict[str, Any]:
+        call = {"id": "c", "function": {"name": "get_order", "arguments": json.dumps({"order_id": order})}}
+        said = [
+            {"role": "system", "content": "# Desk agent policy"},
+            {"role": "user", "content": f"Where is my parcel number {task}, please?"},
+            {"role": "assistant", "content": None, "tool_calls": [call]},
+            {"role": "tool", "content": "sent", "tool_call_id": "c", "name": "get_order"},
+            {"role": "assistant", "content": "On its way."},
+        ]
+        return {"task_id": task, "trial": 0, "reward": 1.0, "traj": said}
+
+    path = tmp_path / "episodes.json"
+    path.write_text(json.dumps([episode(1, "4417")]))
+    arguments = ("data", "import", str(path), "--format", "tau-bench", "--day", "2026-11-20", "--json", "--recipe")
+    assert run([*arguments, "gone"]) == 2
+    assert "there is no recipe 'gone'" in capsys.readouterr().err
+    assert TraceLog(store).arrivals("default") == []
+    assert run([*arguments, "desk"]) == 0
+    made = json.loads(capsys.readouterr().out)
+    sft, preference = made["datasets"]
+    assert (made["accepted"], sft["kind"], sft["rows"], sft["query"]["recipe"]) == (1, "sft", 1, "desk")
+    assert (preference["kind"], preference["rows"]) == ("preference", 0)
+    assert "preference" in preference["reason"], (
+        "the import stands, and which dataset is missing is told with the reason"
+    )
+    assert [trace.recipe for trace in TraceLog(store).of_day("2026-11-20", "default")] == ["desk"]
