@@ -6,10 +6,12 @@ nothing else; all addresses are of the loopback interface; a Dagster instance is
 
 from __future__ import annotations
 
+import itertools
 import os
 import subprocess
 import sys
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -34,7 +36,8 @@ from agent_factory.core.error import BusyError, DeadlineError, FactoryError, Inp
 from agent_factory.core.settings import CHECKOUT, Settings
 
 _PORTS = {"mlflow": 5000, "api": 8400, "code-server": 4266, "dagster-webserver": 3000}
-_ENDING = ("dagster-daemon", "dagster-webserver", "code-server", "api", "mlflow")
+# The daemon first, so that the runs that it ends still find the others; these all at once.
+_ENDING = (("dagster-daemon",), ("dagster-webserver", "code-server", "api", "mlflow"))
 _POOL_SECONDS = 180.0
 Tell = Callable[[str], None]
 
@@ -78,10 +81,12 @@ class Platform:
             raise BusyError("a round is running and needs the platform: stop it (Ctrl-C) first")
         ended: list[str] = []
         with hold_lock(self._lock, "another start or stop of the platform", wait_seconds=120):
-            for name in _ENDING:
-                running = self.folder.recall(name)
-                if running is not None and owner in (None, running.owner) and stop(running, self.folder):
-                    ended.append(name)
+            for names in _ENDING:
+                found = [self.folder.recall(name) for name in names]
+                wanted = [running for running in found if running is not None and owner in (None, running.owner)]
+                with ThreadPoolExecutor() as pool:
+                    lived = pool.map(lambda running: stop(running, self.folder), wanted)
+                    ended += [running.name for running, was in zip(wanted, lived, strict=True) if was]
         return ended
 
     def status(self) -> list[Running]:
@@ -90,7 +95,7 @@ class Platform:
 
     def check(self) -> None:
         """WorkerError, with the end of its log, if a service has ended by itself."""
-        for name in _ENDING:
+        for name in itertools.chain(*_ENDING):
             running = self.folder.recall(name)
             if running is not None:
                 check_alive(running)

@@ -4,6 +4,7 @@ import os
 import socket
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -12,10 +13,11 @@ import psutil
 import pytest
 import yaml
 
+from agent_factory.cli import platform as platform_module
 from agent_factory.cli.instance import claim_instance
 from agent_factory.cli.lock import hold_lock
 from agent_factory.cli.platform import Platform
-from agent_factory.cli.service import HOST, Service, find_port
+from agent_factory.cli.service import HOST, Running, Service, ServiceFolder, find_port, stop
 from agent_factory.core.error import BusyError, ConflictError, WorkerError
 from agent_factory.core.settings import INSTANCE_CONFIG, Settings, read_settings
 
@@ -55,6 +57,23 @@ def test_up_starts_all_and_twice_is_once(platform: LightPlatform) -> None:
     assert sorted(platform.down()) == sorted(first)
     assert platform.status() == []
     assert platform.down() == []
+
+
+def test_the_daemon_ends_first_and_the_others_at_once(platform: LightPlatform, monkeypatch: pytest.MonkeyPatch) -> None:
+    ended: list[str] = []
+    together = threading.Barrier(4)
+
+    def stop_with_the_others(running: Running, folder: ServiceFolder) -> bool:
+        if ended:
+            together.wait(20)
+        ended.append(running.name)
+        return stop(running, folder)
+
+    platform.up("up", webserver=True)
+    with monkeypatch.context() as patch:
+        patch.setattr(platform_module, "stop", stop_with_the_others)
+        assert len(platform.down()) == 5
+    assert ended[0] == "dagster-daemon"
 
 
 def test_a_taken_port_is_passed_over(platform: LightPlatform, monkeypatch: pytest.MonkeyPatch) -> None:
