@@ -39,6 +39,7 @@ def build(
     clusters: Annotated[_Names, _repeated("--cluster", "In this cluster of like tasks.")] = None,
     rollouts_of: Annotated[_Names, _repeated("--rollouts-of", "Add the rollouts of this build.")] = None,
     flagged: Annotated[bool, typer.Option("--flagged", help="Take also what cleaning flagged.")] = False,
+    informing: Annotated[bool, typer.Option("--informing", help="Also by judges that only inform.")] = False,
     form: Annotated[str, typer.Option(help="Of a preference dataset: pairs or scores.")] = "pairs",
     split: Annotated[str | None, typer.Option(help="Shares of train/validation/test, as 80/10/10.")] = None,
     together: Annotated[_Names, _repeated("--together", "Never parted: subject, session, task (default: all).")] = None,

@@ -46,7 +46,8 @@ class Filters(Part):
     ``min_score`` is the label from which a trace is worth imitating, and from which it counts as the
     better one of a pair. ``labels`` are the sorts of judge whose score counts. A trace is taken if it
     called one of ``tools``, is of one of ``levels``, in one of ``clusters``. ``flagged`` ones were set
-    aside when their day was cleaned. ``rollouts_of`` adds the graded rollouts of builds. ``form`` "scores"
+    aside when their day was cleaned; ``informing`` labels are by judges that are not known to be good enough to
+    decide. ``rollouts_of`` adds the graded rollouts of builds. ``form`` "scores"
     makes a preference dataset of single conversations with their score. ``max_tokens`` counts by ``tokenizer``:
     a model's number, or a folder with a tokenizer.json.
     """
@@ -60,6 +61,7 @@ class Filters(Part):
     levels: _Values = ()
     clusters: _Values = ()
     flagged: bool = False
+    informing: bool = False
     rollouts_of: tuple[Name, ...] = ()
     form: Literal["pairs", "scores"] = "pairs"
     max_pairs_per_task: int = Field(default=4, ge=1)

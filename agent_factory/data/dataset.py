@@ -29,7 +29,7 @@ from agent_factory.privacy.redactor import open_redactor
 
 __all__ = ["DatasetQuery", "build_dataset", "make_query", "read_scenario_set"]
 
-CODE_VERSION = "3"
+CODE_VERSION = "4"
 
 
 def build_dataset(

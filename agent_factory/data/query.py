@@ -148,6 +148,7 @@ def _reason_against(labelled: Labelled, query: DatasetQuery, clusters: dict[str,
         "source": trace.source in query.sources,
         "outcome": query.outcome in (None, outcome),
         "label": not query.labels or labelled.label["kind"] in query.labels,
+        "informing label": query.informing or labelled.label["standing"] == "gate",
         "level": not query.levels or str(trace.metadata.get("level")) in query.levels,
         "tool": not query.tools or not set(query.tools).isdisjoint(called_tools(trace)),
         "cluster": not query.clusters or clusters.get(trace.id) in query.clusters,
@@ -159,4 +160,5 @@ def _label_rollout(trace: Trace) -> Labelled:
     """A rollout carries its grade: nobody else labels it."""
     graded = trace.outcome is not None and trace.outcome.success
     by = "nobody" if trace.outcome is None else trace.outcome.graded_by
-    return Labelled(trace, float(graded), {"score": float(graded), "kind": "outcome", "labeler": by})
+    label: Json = {"score": float(graded), "kind": "outcome", "labeler": by, "standing": "gate"}
+    return Labelled(trace, float(graded), label)

@@ -73,7 +73,7 @@ def test_a_request_must_name_one_source(client: TestClient) -> None:
 
 def test_filters_choose_and_are_told_in_the_manifest(client: TestClient, context: Context, event: Any) -> None:
     prepare(client, context, event)
-    asked = {"kind": "sft", **DAYS, "min_score": 0, "outcome": "unknown", "max_rows": 5}
+    asked = {"kind": "sft", **DAYS, "min_score": 0, "outcome": "unknown", "informing": True, "max_rows": 5}
     order = wait_for(client, client.post("/datasets/create", json=asked).json()["status_url"])
     assert order["state"] == "done", order["reason"]
     (manifest,) = client.get("/datasets").json()

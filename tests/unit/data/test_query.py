@@ -90,6 +90,19 @@ def test_flagged_ones_are_left_out_unless_they_are_asked_for(
     assert taken(flagged=True) == ["a", "b"]
 
 
+def test_a_judge_that_is_not_known_to_be_good_decides_nothing_unless_it_is_asked_for(
+    artifacts: Artifacts, store: Store, trace: Make, take_day: Callable[..., None], taken: Any, build: Any
+) -> None:
+    take_day(trace("a"), trace("b", answer="b", success=None), trace("c", answer="c", success=None))
+    told = {"created_at": "2026-11-20T12:00:00Z", "trace_id": "b", "labeler": "big, prompt 1", "kind": "model"}
+    store.put(Feedback(id="f1", score=1.0, **told))
+    label_day(store, artifacts, "default", DAY)
+    assert taken(informing=True) == ["a", "b"]
+    manifest = build()
+    assert ids(artifacts, manifest) == ["a"]
+    assert manifest.counts == {"traces": 3, "left out: informing label": 2, "rows found": 1}
+
+
 def test_filters_by_cluster(artifacts: Artifacts, trace: Make, take_day: Callable[..., None], taken: Any) -> None:
     take_day(trace("a"), trace("b", answer="b"))
     rows = [
@@ -145,7 +158,7 @@ def test_scores_are_rows_of_single_conversations(
 ) -> None:
     broke = Outcome(success=False, reward=0, graded_by="g", policy_violations=("x",))
     take_day(trace("a"), trace("b", answer="b", outcome=broke), trace("c", answer="c", success=None))
-    manifest = build("preference", form="scores")
+    manifest = build("preference", form="scores", informing=True)
     rows = artifacts.read_table(manifest.path).to_pylist()
     assert [(row["trace_ids"], row["score"], row["label"]) for row in rows] == [
         (["a"], 1.0, "outcome"),
