@@ -17,7 +17,7 @@ def is_unwritable(error: Exception) -> bool:
     """Whether something could not be written: a full or read-only disk, as Python, safetensors and torch tell it."""
     if isinstance(error, OSError):
         return error.errno in _UNWRITABLE
-    return type(error).__name__ == "SafetensorError" or "inline_container.cc" in str(error)
+    return any(told in str(error) for told in ("Error while serializing", "inline_container.cc"))
 
 
 def end_once(message: str) -> str:

@@ -1,12 +1,13 @@
 """One way to train on tokens: TRL's SFT trainer over rows that are encoded, masked and ordered beforehand.
 
 The order of all rows of all steps is drawn before the first step, so a run that was killed goes on
-from its checkpoint with the rows that would have come next. Imported by workers only.
+from its checkpoint with the rows that would have come next. Invariant: a checkpoint is gone on from only
+if it is what was written, by its digest. Imported by workers only.
 """
 
 from __future__ import annotations
 
-import json
+import logging
 import random
 import shutil
 from collections.abc import Sequence
@@ -19,6 +20,7 @@ from transformers import PrinterCallback, TrainerCallback
 from trl.trainer.sft_config import SFTConfig
 from trl.trainer.sft_trainer import SFTTrainer
 
+from agent_factory.core.digest import digest_folder
 from agent_factory.core.error import InputError
 from agent_factory.core.progress import Progress
 from agent_factory.gateway.template import Encoded
@@ -26,6 +28,7 @@ from agent_factory.training.optimizer import muon_factory
 from agent_factory.training.setting import FitSettings
 
 IGNORED = -100
+_log = logging.getLogger(__name__)
 _LENGTH_POOL = 8
 
 
@@ -157,23 +160,33 @@ def trainer_arguments(settings: FitSettings, work: Path, seed: int) -> dict[str,
 def run_trainer(trainer: Any, work: Path) -> None:
     """Train from the newest whole checkpoint under ``work``, or from the start."""
     trainer.remove_callback(PrinterCallback)
+    trainer.add_callback(Seal())
     found = find_checkpoint(work)
     trainer.train(resume_from_checkpoint=None if found is None else str(found))
 
 
 def find_checkpoint(work: Path) -> Path | None:
-    """The newest whole checkpoint; ones that a killed worker left half-written are removed.
-
-    A checkpoint is whole when its trainer state, which is written last, can be read.
-    """
+    """The newest checkpoint that is what was written; others, half-written or spoiled, are removed."""
     for path in sorted(work.glob("checkpoint-*"), key=lambda p: int(p.name.rsplit("-", 1)[1]), reverse=True):
-        try:
-            json.loads((path / "trainer_state.json").read_text())
-        except (OSError, ValueError):
-            shutil.rmtree(path)
-        else:
+        seal = _seal_of(path)
+        if seal.exists() and seal.read_text() == digest_folder(path):
             return path
+        _log.warning("%s is not what was written: it is removed, training goes on from what was before it", path)
+        shutil.rmtree(path)
     return None
+
+
+def _seal_of(checkpoint: Path) -> Path:
+    return checkpoint.with_name(f"seal-{checkpoint.name.rsplit('-', 1)[1]}")
+
+
+class Seal(TrainerCallback):
+    """Writes the digest of each checkpoint once it is whole."""
+
+    def on_save(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+        """After a checkpoint was written."""
+        checkpoint = Path(args.output_dir) / f"checkpoint-{state.global_step}"
+        _seal_of(checkpoint).write_text(digest_folder(checkpoint))
 
 
 class ProgressReport(TrainerCallback):

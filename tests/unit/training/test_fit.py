@@ -1,5 +1,6 @@
 import random
 import shutil
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -7,6 +8,7 @@ import torch
 from agent_factory.core.error import InputError
 from agent_factory.gateway.template import Encoded
 from agent_factory.training.fit import (
+    Seal,
     find_checkpoint,
     fit_tokens,
     group_by_length,
@@ -64,6 +66,7 @@ def test_a_killed_run_goes_on_as_if_it_had_not_been(tokenizer, rows, progress, t
     whole = fit(tmp_path / "whole")
     # What a worker leaves that was killed while it wrote checkpoint 8: a whole 6, a torn 8.
     shutil.copytree(tmp_path / "whole" / "checkpoint-6", tmp_path / "killed" / "checkpoint-6")
+    shutil.copy(tmp_path / "whole" / "seal-6", tmp_path / "killed")
     shutil.copytree(tmp_path / "whole" / "checkpoint-6", tmp_path / "killed" / "checkpoint-8")
     (tmp_path / "killed" / "checkpoint-8" / "trainer_state.json").write_text('{"global')
     progress.told.clear()
@@ -74,11 +77,15 @@ def test_a_killed_run_goes_on_as_if_it_had_not_been(tokenizer, rows, progress, t
 
 
 def test_only_whole_checkpoints_are_found(tmp_path):
-    for step, state in ((2, "{}"), (10, "{}"), (12, "{")):
+    for step in (2, 10, 12, 14, 16):
         (tmp_path / f"checkpoint-{step}").mkdir()
-        (tmp_path / f"checkpoint-{step}" / "trainer_state.json").write_text(state)
+        (tmp_path / f"checkpoint-{step}" / "optimizer.pt").write_bytes(b"written")
+        if step != 16:  # its writer was killed
+            Seal().on_save(SimpleNamespace(output_dir=tmp_path), SimpleNamespace(global_step=step), None)
+    (tmp_path / "checkpoint-12" / "optimizer.pt").write_bytes(b"wriXten")
+    (tmp_path / "checkpoint-14" / "optimizer.pt").write_bytes(b"writ")
     assert find_checkpoint(tmp_path) == tmp_path / "checkpoint-10"
-    assert not (tmp_path / "checkpoint-12").exists()
+    assert sorted(path.name for path in tmp_path.glob("checkpoint-*")) == ["checkpoint-10", "checkpoint-2"]
 
 
 def test_an_epoch_has_every_row_once_and_the_seed_decides(rows):

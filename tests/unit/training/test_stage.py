@@ -144,7 +144,7 @@ def full(error):
         ("torch.save", RuntimeError("[enforce fail at inline_container.cc:672] . unexpected pos 64 vs 0")),
         (
             "transformers.modeling_utils.safe_save_file",
-            SafetensorError("I/O error: No space left on device (os error 28)"),
+            SafetensorError("Error while serializing: I/O error: No space left on device (os error 28)"),
         ),
         ("transformers.PreTrainedTokenizerBase.save_pretrained", OSError(errno.ENOSPC, "No space left on device")),
     ],
