@@ -13,6 +13,8 @@ from dagster._core.definitions.reconstruct import reconstructable
 from dagster._core.launcher.base import LaunchRunContext, WorkerStatus
 from dagster._core.test_utils import instance_for_test
 
+from agent_factory.contracts import Lease, StageRun
+from agent_factory.core.store import open_store
 from resources.launcher import PROCESS_TAG, WarmRunLauncher
 from resources.process import Identity
 from tests.assets.launched_job import waiting_job
@@ -38,11 +40,11 @@ def launcher(instance: dg.DagsterInstance) -> WarmRunLauncher:
 
 @pytest.fixture
 def launch(instance: dg.DagsterInstance, launcher: WarmRunLauncher, tmp_path: Path) -> Launch:
-    def begin(seconds: float) -> dg.DagsterRun:
+    def begin(seconds: float, store: str = "") -> dg.DagsterRun:
         told = tmp_path / f"told-{time.monotonic_ns()}"
         run = instance.create_run_for_job(
             waiting_job,
-            run_config={"ops": {"tell_and_wait": {"config": {"told": str(told), "seconds": seconds}}}},
+            run_config={"ops": {"tell_and_wait": {"config": {"told": str(told), "seconds": seconds, "store": store}}}},
             job_code_origin=reconstructable(waiting_job).get_python_origin(),
         )
         launcher.launch_run(LaunchRunContext(dagster_run=run, workspace=None))
@@ -101,6 +103,23 @@ def test_a_run_that_is_cancelled_ends_as_cancelled(
     assert find(instance, run).status is dg.DagsterRunStatus.CANCELED
     wait_until(lambda: not process_of(run).is_running())
     assert not launcher.terminate(run.run_id)
+
+
+@pytest.mark.parametrize("marked_at_once", [False, True])
+def test_a_cancelled_run_gives_its_lease_back_and_says_so(
+    instance: dg.DagsterInstance, launcher: WarmRunLauncher, launch: Launch, tmp_path: Path, marked_at_once: bool
+) -> None:
+    """Terminate in the Dagster UI, by either policy: SAFE_TERMINATE, or MARK_AS_CANCELED_IMMEDIATELY."""
+    store = open_store(f"sqlite:///{tmp_path / 'factory.db'}")
+    run = launch(600, store.url)
+    assert launcher.terminate(run.run_id)
+    if marked_at_once:
+        instance.report_run_canceled(find(instance, run))
+    wait_until(lambda: not process_of(run).is_running())
+    assert find(instance, run).status is dg.DagsterRunStatus.CANCELED
+    assert [lease.state for lease in store.find(Lease)] == ["released"]
+    (stage,) = store.find(StageRun)
+    assert (stage.state, stage.error) == ("failed", "canceled: it was stopped before its end")
 
 
 def test_cancelling_a_run_whose_process_is_gone_ends_it_too(
