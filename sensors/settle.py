@@ -7,12 +7,11 @@ that failed is accepted again once a newer run has taken up whatever had failed.
 import dagster as dg
 from dagster import DagsterInstance, DagsterRunStatus
 
-from agent_factory.contracts.build import Order, OrderState
+from agent_factory.contracts.build import BuildSpec, Order, OrderState
 from agent_factory.contracts.dataset import DatasetManifest
-from agent_factory.contracts.evaluation import EvalReport
-from agent_factory.contracts.release import Deployment, Release
 from agent_factory.core.order import move_order
 from agent_factory.core.store import Store
+from agent_factory.runtime.end import find_end
 from factory_assets import keys
 from sensors.state import PART_TAG, PARTITION_TAG, find_broken, runs_of
 
@@ -64,14 +63,13 @@ def _find_end(instance: DagsterInstance, store: Store, order: Order) -> tuple[Or
 
 
 def _find_end_of_build(store: Store, order: Order) -> tuple[OrderState, str | None] | None:
-    releases = {release.id for release in store.find(Release, build=order.build)}
-    for deployment in store.find(Deployment):
-        if deployment.release in releases:
-            return "done", f"deployed as {deployment.id}"
-    for report in store.find(EvalReport, build=order.build, newest_first=True, limit=1):
-        if report.verdict == "FAIL":
-            return "failed", f"the gate said FAIL: {' '.join(report.reasons)}"
-    return None
+    spec = store.peek(BuildSpec, str(order.build), order.project)
+    end = None if spec is None else find_end(store, spec)
+    if end is None:
+        return None
+    if end.deployment is None:
+        return "failed", f"the gate said FAIL: {' '.join(end.report.reasons)}"
+    return "done", f"deployed as {end.deployment.id}"
 
 
 def _name_result(store: Store, order: Order) -> str | None:

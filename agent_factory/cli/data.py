@@ -33,5 +33,5 @@ def label(
     """Label TRACE as a person."""
     from agent_factory.api.label import LabelRequest, label_trace
 
-    body = LabelRequest(trace_id=trace, score=score, labeler=labeler, comment=comment)
+    body = LabelRequest(trace_id=trace, score=score, labeler=labeler, comment=comment, tags=[])
     show(label_trace(body, open_desk(), key), as_json)

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from agent_factory.cli.follow import End
 from agent_factory.contracts.build import BuildSpec
 from agent_factory.contracts.evaluation import EvalReport, Measure, ModelScore
 from agent_factory.contracts.model import ModelManifest
 from agent_factory.contracts.scenario import LEVELS
 from agent_factory.core.artifact import Artifacts, open_artifacts
 from agent_factory.core.store import Store
+from agent_factory.runtime.end import End
 
 
 def show_result(store: Store, build: BuildSpec, end: End, artifacts: Artifacts | None = None) -> None:

@@ -14,7 +14,7 @@ from typing import Any
 
 from agent_factory.api.build import draft_build
 from agent_factory.cli.desk import open_desk
-from agent_factory.cli.follow import End, find_end, follow
+from agent_factory.cli.follow import follow
 from agent_factory.cli.lock import hold_lock
 from agent_factory.cli.memo import RoundMemo, memo_path
 from agent_factory.cli.output import say
@@ -31,6 +31,7 @@ from agent_factory.core.recipe import load_recipe
 from agent_factory.core.settings import get_settings
 from agent_factory.core.tracelog import TraceLog
 from agent_factory.environment.first_traffic import describe_makers
+from agent_factory.runtime.end import End, find_end
 
 
 class Round:

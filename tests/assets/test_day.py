@@ -57,8 +57,8 @@ def test_another_projects_order_is_left_alone(
     add_build: Callable[..., BuildSpec],
     make_report: Callable[..., EvalReport],
 ) -> None:
-    order = order_build(store, add_build("b1"))
-    store.put(order.model_copy(update={"state": "accepted", "project": "shop"}), replace=True)
-    store.put(make_report("b1", "FAIL"))
+    order = order_build(store, add_build("b1").model_copy(update={"id": "b2", "project": "shop"}))
+    store.put(order.model_copy(update={"state": "accepted"}), replace=True)
+    store.put(make_report("b2", "FAIL").model_copy(update={"project": "shop"}))
     accept_build_orders(dg.build_sensor_context(instance=instance, definitions=defs), store=resources["store"])
     assert store.get(Order, order.id).state == "accepted"

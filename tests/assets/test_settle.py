@@ -141,7 +141,7 @@ class TestAnOrderOfOneRun:
 
 class TestABuild:
     def test_is_taken_up_by_the_stage_that_was_made_again_and_done_when_it_serves(
-        self, desk: Desk, build_order: Order
+        self, desk: Desk, build_order: Order, make_report: Callable[..., EvalReport]
     ) -> None:
         broken = desk.run(keys.SFT_MODEL, status=S.FAILURE)
         desk.tell(broken)
@@ -149,7 +149,7 @@ class TestABuild:
         desk.run(keys.AGENT_COST, status=S.FAILURE)
         desk.run(keys.SFT_MODEL, status=S.SUCCESS)  # by hand, from the asset's page
         assert desk.state(build_order) == "accepted"
-        serve(desk.store)
+        serve(desk.store, make_report("b1", "PASS"))
         assert desk.state(build_order) == "done"
 
     def test_stays_failed_while_something_of_it_is_broken(self, desk: Desk, build_order: Order) -> None:
@@ -178,11 +178,24 @@ class TestABuild:
         told = desk.store.get(Order, build_order.id).reason
         assert told == "the gate said FAIL: M3 solves 12 %, 55 % are asked. Success within L1: 3 %."
 
-    def test_serves_though_a_part_of_it_is_broken(self, desk: Desk, build_order: Order) -> None:
+    def test_serves_though_a_part_of_it_is_broken(
+        self, desk: Desk, build_order: Order, make_report: Callable[..., EvalReport]
+    ) -> None:
         desk.tell(desk.run(*keys.LIGHT_ROOTS, status=S.FAILURE))
         desk.run(keys.SFT_DATASET, status=S.SUCCESS)
         assert desk.state(build_order) == "failed"
-        serve(desk.store)
+        serve(desk.store, make_report("b1", "PASS"))
+        assert desk.state(build_order) == "done"
+
+
+    def test_a_deployment_to_another_agent_is_not_its_end(
+        self, desk: Desk, build_order: Order, make_report: Callable[..., EvalReport]
+    ) -> None:
+        serve(desk.store, make_report("b1", "PASS"))
+        own = desk.store.get(Deployment, "d")
+        desk.store.put(own.model_copy(update={"agent": "another"}), replace=True)
+        assert desk.state(build_order) == "accepted"
+        desk.store.put(own, replace=True)
         assert desk.state(build_order) == "done"
 
 
@@ -193,11 +206,12 @@ def test_a_run_that_dagster_tries_again_is_not_broken(desk: Desk) -> None:
     assert find_broken(desk.instance.get_runs()) == []
 
 
-def serve(store: Store) -> None:
+def serve(store: Store, report: EvalReport) -> None:
+    store.put(report)
     fields = {"model_digest": "d", "system_prompt": "", "openapi_digest": "", "tools": (), "memory_schema": {}}
     store.put(Release(id="r", created_at=NOW, build="b1", recipe="support_desk", model="M3", report="x", **fields))
     store.put(
         Deployment(
-            id="d", created_at=NOW, agent="a", release="r", model="M3", traffic=1, state="serving", updated_at=NOW
+            id="d", created_at=NOW, agent="support_desk", release="r", model="M3", traffic=1, state="serving", updated_at=NOW
         )
     )

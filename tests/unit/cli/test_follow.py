@@ -7,7 +7,7 @@ import pytest
 from agent_factory.cli import follow as following
 from agent_factory.cli.desk import open_desk
 from agent_factory.cli.display import Lines, describe, stage_name
-from agent_factory.cli.follow import Watch, find_end, follow, read_stages
+from agent_factory.cli.follow import Watch, follow, read_stages
 from agent_factory.cli.kpi import read_kpis
 from agent_factory.cli.memo import RoundMemo, memo_path
 from agent_factory.cli.result import print_report, show_result
@@ -32,6 +32,7 @@ from agent_factory.core.error import DeadlineError, WorkerError
 from agent_factory.core.order import make_build_spec, move_order, order_build
 from agent_factory.core.store import Store, open_store
 from agent_factory.core.tracelog import TraceLog
+from agent_factory.runtime.end import find_end
 
 SHARE = Measure(value=0.725, low=0.67, high=0.77, n=300)
 
