@@ -53,13 +53,20 @@ def _runs_since(instance: DagsterInstance, order: Order) -> list[dg.DagsterRun]:
 def _find_end(instance: DagsterInstance, store: Store, order: Order) -> tuple[OrderState, str | None] | None:
     """The state in which the order ended and what is to be said of it; None while it is at work."""
     if order.kind == "build":
-        return _find_end_of_build(store, order)
+        return _find_end_of_build(store, order) or _find_cancelled(instance, order)
     newest = {run.tags[PART_TAG]: run for run in reversed(runs_of(instance, order.id))}
     if any(run.status == DagsterRunStatus.CANCELED for run in newest.values()):
         return "failed", f"cancelled: {', '.join(run.run_id for run in newest.values())}"
     if newest and all(run.status == DagsterRunStatus.SUCCESS for run in newest.values()):
         return "done", _name_result(store, order)
     return None
+
+
+def _find_cancelled(instance: DagsterInstance, order: Order) -> tuple[OrderState, str | None] | None:
+    """What is to be said where somebody ended a run of the build that no newer one has taken up."""
+    broken = find_broken(_runs_since(instance, order))
+    ended = [run.run_id for run in broken if run.status == DagsterRunStatus.CANCELED]
+    return ("failed", f"cancelled: {', '.join(ended)}") if ended else None
 
 
 def _find_end_of_build(store: Store, order: Order) -> tuple[OrderState, str | None] | None:

@@ -188,6 +188,13 @@ class TestABuild:
         assert desk.state(build_order) == "done"
 
 
+    def test_whose_run_was_cancelled_fails_until_that_is_made_again(self, desk: Desk, build_order: Order) -> None:
+        run = desk.run(keys.SFT_MODEL, status=S.CANCELED)
+        assert desk.state(build_order) == "failed"
+        assert desk.store.get(Order, build_order.id).reason == f"cancelled: {run.run_id}"
+        desk.run(keys.SFT_MODEL, status=S.STARTED)
+        assert desk.state(build_order) == "accepted"
+
     def test_a_deployment_to_another_agent_is_not_its_end(
         self, desk: Desk, build_order: Order, make_report: Callable[..., EvalReport]
     ) -> None:
