@@ -74,7 +74,7 @@ class Artifacts:
         except OSError as error:
             raise StorageError(
                 f"artifact {path!r} could not be written under {self.url!r}: {error}. "
-                "Check that the disk has room, then run the asset again."
+                "Check that the disk has room, then do the same again."
             ) from error
         finally:
             if self.files.exists(temporary):
