@@ -26,12 +26,17 @@ class BuildSection(Part):
 
 
 class CodeSection(Part):
-    """``[recipe]``: where the recipe's own code is, each as ``module:function``."""
+    """``[recipe]``: where the recipe's own code is, each as ``module:function``; a ``judge`` may be left out."""
 
     simulator: str
     scenarios: str
     predecessor: str
     demo_state: str
+    judge: str | None = None
+
+    def targets(self) -> dict[str, str]:
+        """What is named, by part."""
+        return self.model_dump(exclude_none=True)
 
 
 class TrafficSection(Part):

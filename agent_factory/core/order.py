@@ -147,8 +147,8 @@ def move_order(store: Store, order: Order, state: OrderState, reason: str | None
 def _require_parts(recipe: Recipe, settings: RecipeSettings) -> None:
     # What a stage would miss hours later is looked for now: each of these raises the InputError that names it.
     _ = (recipe.policy, recipe.openapi, recipe.names)
-    for part in type(settings.recipe).model_fields:
-        recipe.load(getattr(settings.recipe, part))
+    for target in settings.recipe.targets().values():
+        recipe.load(target)
 
 
 def _read_stages(recipe: Recipe, settings: RecipeSettings) -> tuple[StageSpec, ...]:

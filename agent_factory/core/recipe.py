@@ -2,7 +2,8 @@
 
 ``build.toml`` orders the build, ``gate.toml`` says what it must show, ``policy.md`` and
 ``openapi.yaml`` are what the agent is given; the folder is also a Python package whose modules
-make the world (``simulator``), the tasks (``scenarios``) and the first traffic (``predecessor``).
+make the world (``simulator``), the tasks (``scenarios``) and the first traffic (``predecessor``),
+and may judge what comes of them (``judge``).
 """
 
 from __future__ import annotations
@@ -92,6 +93,25 @@ class Recipe:
                 f'{attribute!r}: expected "module:function"'
             )
         return found
+
+    def load_part(self, part: str) -> Callable[..., Any]:
+        """The function that ``[recipe] <part>`` in build.toml names; InputError where it names none."""
+        target = self.target_of(part)
+        if not isinstance(target, str):
+            raise InputError(
+                f"recipe {self.name!r}: [recipe] {part} in build.toml is {target!r}, "
+                f'expected "module:function", as in {part} = "module:function"'
+            )
+        return self.load(target)
+
+    def target_of(self, part: str) -> Any:
+        """What ``[recipe] <part>`` in build.toml holds, None where it is left out."""
+        return self.settings.get("recipe", {}).get(part)
+
+    def source_of(self, target: str) -> Path:
+        """The file that holds what ``module:function`` names, or the folder where the module is (in) a package."""
+        place = self.folder / target.partition(":")[0].partition(".")[0]
+        return place if place.is_dir() else place.with_suffix(".py")
 
     @contextmanager
     def blame(self, part: str) -> Generator[None]:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 from datetime import UTC, date, datetime, time, timedelta
+from pathlib import Path
 from random import Random
 
 from agent_factory.contracts.record import DEFAULT_PROJECT
@@ -20,13 +21,13 @@ from agent_factory.core.digest import digest_bytes, digest_json
 from agent_factory.core.error import InputError, RecipeError
 from agent_factory.core.recipe import Recipe
 from agent_factory.environment.rollout import run_episodes
-from agent_factory.environment.world import load_part
 from agent_factory.gateway.chat import ChatRequest, ChatResult, Engine
 
 PREDECESSOR = "predecessor"
 _OPENS, _OPEN_SECONDS = time(8, tzinfo=UTC), 10 * 3600
 # What no trace of the predecessor comes from: orders, bounds, names for redaction, and prose.
 _ELSEWHERE = frozenset({"build.toml", "gate.toml", "names.txt"})
+_MAKERS = ("simulator", "scenarios", "predecessor")
 
 
 def days_before(day: date, count: int) -> list[str]:
@@ -37,17 +38,29 @@ def days_before(day: date, count: int) -> list[str]:
 def describe_makers(recipe: Recipe, settings: RecipeSettings) -> dict[str, str]:
     """What makes a recipe's first traffic, each with its digest: the world's code and tools, and how much is asked for.
 
-    Training, evaluation, gate and policy are no part of it: they change no answer of a tool.
+    Training, evaluation, gate, policy and judge are no part of it: they change no answer of a tool.
     """
-    code = settings.recipe.model_dump(include={"simulator", "scenarios", "predecessor"})
+    code = settings.recipe.model_dump(include=set(_MAKERS))
     asked = {"[recipe]": code, "[first_traffic]": settings.first_traffic.model_dump()}
     return {**_digest_world(recipe), **{f"build.toml {name}": digest_json(value) for name, value in asked.items()}}
 
 
 def _digest_world(recipe: Recipe) -> dict[str, str]:
     files = sorted(path for path in recipe.folder.rglob("*") if path.is_file() and "__pycache__" not in path.parts)
-    named = {path.relative_to(recipe.folder).as_posix(): path for path in files if path.suffix != ".md"}
+    judge = _find_judge(recipe)
+    made_by = [path for path in files if path.suffix != ".md" and (judge is None or not path.is_relative_to(judge))]
+    named = {path.relative_to(recipe.folder).as_posix(): path for path in made_by}
     return {name: digest_bytes(path.read_bytes()) for name, path in named.items() if name not in _ELSEWHERE}
+
+
+def _find_judge(recipe: Recipe) -> Path | None:
+    """Where the judge's code is, unless the world is made by the same."""
+    target = recipe.target_of("judge")
+    if not isinstance(target, str):
+        return None
+    makers = (recipe.target_of(part) for part in _MAKERS)
+    judge = recipe.source_of(target)
+    return None if judge in [recipe.source_of(maker) for maker in makers if isinstance(maker, str)] else judge
 
 
 def make_traffic(
@@ -60,7 +73,7 @@ def make_traffic(
     """
     if not days:
         raise InputError("first traffic needs at least one day, as '2026-11-20'; got none")
-    make = load_part(recipe, "predecessor")
+    make = recipe.load_part("predecessor")
     with recipe.blame("predecessor"):
         engine = _Blamed(recipe, make(seed))
     run = f"traffic-{seed}-{digest_json([_digest_world(recipe), list(days)])[:8]}"

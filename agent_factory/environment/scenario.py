@@ -21,7 +21,7 @@ from agent_factory.core.recipe import Recipe
 from agent_factory.core.store import Store
 from agent_factory.environment.episode import Player
 from agent_factory.environment.reference import NullEngine, ReferenceEngine
-from agent_factory.environment.world import load_part, open_world
+from agent_factory.environment.world import open_world
 
 
 def make_scenario_set(
@@ -69,7 +69,7 @@ def make_scenario_set(
 
 def draw_scenarios(recipe: Recipe, split: Split, count: int, seed: int) -> list[Scenario]:
     """``count`` scenarios of the recipe in equal shares of the five levels, the levels in turn."""
-    generate = load_part(recipe, "scenarios")
+    generate = recipe.load_part("scenarios")
     shares = {level: count // len(LEVELS) + (i < count % len(LEVELS)) for i, level in enumerate(LEVELS)}
     with recipe.blame("scenarios"):
         drawn: dict[str, list[Any]] = {level: list(generate(split, level, n, seed)) for level, n in shares.items()}

@@ -48,7 +48,7 @@ class World:
     def __init__(self, recipe: Recipe) -> None:
         self.recipe = recipe
         self.tools: OpenApiTools = read_tools(recipe.openapi, str(recipe.folder / "openapi.yaml"))
-        make = load_part(recipe, "simulator")
+        make = recipe.load_part("simulator")
         with recipe.blame("simulator"):
             self._simulator: Simulator = make()
         self._gate = FaultGate(self._answer, self.tools)
@@ -101,14 +101,3 @@ async def open_world(recipe: Recipe) -> AsyncGenerator[World]:
         yield world
     finally:
         await world.close()
-
-
-def load_part(recipe: Recipe, part: str) -> Any:
-    """The function that ``[recipe] <part>`` in build.toml names; InputError where it names none."""
-    target = recipe.settings.get("recipe", {}).get(part)
-    if not isinstance(target, str):
-        raise InputError(
-            f"recipe {recipe.name!r}: [recipe] {part} in build.toml is {target!r}, "
-            f'expected "module:function", as in {part} = "module:function"'
-        )
-    return recipe.load(target)

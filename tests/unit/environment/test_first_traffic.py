@@ -37,6 +37,7 @@ def test_other_days_and_an_edited_world_have_other_ids(recipe, scenarios, traces
     later = make_traffic(recipe, scenarios[:5], days_before(date(2026, 4, 2), 3), seed=1)
     copy = Recipe(shutil.copytree(recipe.folder, tmp_path / "support_desk"))
     (copy.folder / "gate.toml").write_text("")
+    (copy.folder / "judge" / "__init__.py").write_text("# it makes nothing")
     same = make_traffic(copy, scenarios[:5], DAYS, seed=1)
     (copy.folder / "openapi.yaml").write_text((copy.folder / "openapi.yaml").read_text() + "# edited")
     edited = make_traffic(copy, scenarios[:5], DAYS, seed=1)

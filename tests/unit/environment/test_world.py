@@ -6,7 +6,7 @@ import pytest
 
 from agent_factory.contracts import Fault, ToolCall
 from agent_factory.core.error import InputError
-from agent_factory.environment.world import load_part, open_world
+from agent_factory.environment.world import open_world
 
 
 async def statuses(toolbox, name, arguments, times):
@@ -52,4 +52,4 @@ async def test_a_scenario_with_an_unknown_tool_is_refused(recipe, draw):
 
 def test_a_part_that_build_toml_does_not_name_is_told(recipe):
     with pytest.raises(InputError, match=r"\[recipe\] reviewer in build.toml is None"):
-        load_part(recipe, "reviewer")
+        recipe.load_part("reviewer")
