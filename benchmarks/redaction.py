@@ -16,6 +16,7 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
+from benchmarks import episode
 from benchmarks.figure import Figure
 
 REACH, MIN_RECALL, MIN_PRECISION = 3.0, 98.0, 90.0
@@ -27,7 +28,6 @@ SHARED = {
     "IP_ADDRESS": "IP",
     "US_SSN": "SSN",
 }
-EPISODES = Path(__file__).parents[1].parent / "shared" / "data" / "tau_bench_airline_gpt4o.json"
 SEED = 90_210  # on which no rule was tried
 CANARIES, ROUNDS, PER_ROUND = 3_000, 7, 240
 DEADLINE_SECONDS = 300
@@ -40,8 +40,8 @@ def measure() -> list[Figure]:
     logging.disable(logging.WARNING)
     planted = [canary.text for canary in make_canaries(SEED, ROUNDS * PER_ROUND + PER_ROUND)]
     figures = [_speed("planted", planted)]
-    if EPISODES.exists():
-        figures.append(_speed("episodes", _messages()))
+    if episode.FILE.exists():
+        figures += [_speed("episodes", _messages()), *_tell_episodes()]
     ours, peer = measure_canaries(SEED, CANARIES), measure_canaries(SEED, CANARIES, _Peer())
     shared = [measured.of(SHARED.values()) for measured in (ours, peer)]
     weakest = min((part.recall, name) for name, part in ours.parts.items() if part.recall is not None)
@@ -52,6 +52,19 @@ def measure() -> list[Figure]:
         _share("recall of the six shared sorts", shared[0].recall, shared[1].recall, MIN_RECALL),
         _share("precision of the six shared sorts", shared[0].precision, shared[1].precision, MIN_PRECISION),
         _share(f"recall of the weakest sort, {weakest[1]}", weakest[0], None, None),
+    ]
+
+
+def _tell_episodes() -> list[Figure]:
+    """What is left in the real episodes, of their own and of what is planted, and what lost its shape."""
+    from agent_factory.privacy.redactor import Redactor
+
+    found = episode.look(Redactor((), b"k" * 32))
+    looked = found.planted + sum(found.native.values())
+    told = {"values left": (found.left, looked), "calls and results out of shape": (found.misshapen, found.calls)}
+    return [
+        Figure(f"redaction/episodes/{name}, of {of}", len(wrong), "", reach="0", met=not wrong)
+        for name, (wrong, of) in told.items()
     ]
 
 
@@ -98,7 +111,7 @@ def _speed(name: str, texts: list[str]) -> Figure:
 
 def _messages() -> list[str]:
     """What is said and told in the real episodes, each once, as many as the rounds need."""
-    episodes = json.loads(EPISODES.read_text(encoding="utf-8"))
+    episodes = json.loads(episode.FILE.read_text(encoding="utf-8"))
     told = dict.fromkeys(message["content"] for episode in episodes for message in episode["traj"][1:])
     return [text for text in told if text][: (ROUNDS + 1) * min(PER_ROUND, len(told) // (ROUNDS + 1))]
 
