@@ -25,7 +25,6 @@ from agent_factory.cli import (
     runtime,
     training,
 )
-from agent_factory.cli.main import STOPPED
 from agent_factory.cli.output import say
 from agent_factory.core.error import FactoryError, RecipeError, end_once, is_unwritable
 from agent_factory.core.settings import get_settings
@@ -57,12 +56,10 @@ app.command("round")(platform_command.run_round)
 
 
 def run_command(arguments: Sequence[str]) -> int:
-    """Run one command; returns the exit code. KeyboardInterrupt where it was stopped."""
+    """Run one command; returns the exit code: 130, or KeyboardInterrupt, where it was stopped."""
     command = typer.main.get_command(app)
     try:
         found = command.main(args=list(arguments), prog_name="factory", standalone_mode=False)
-        if found == STOPPED:
-            raise KeyboardInterrupt
         return found if isinstance(found, int) else 0
     except FactoryError as error:
         if isinstance(error, RecipeError) and os.environ.get("FACTORY_DEBUG"):

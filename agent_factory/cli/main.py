@@ -14,9 +14,9 @@ import sys
 from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 
-STOPPED = 128 + signal.SIGINT
+_STOPPED = 128 + signal.SIGINT
 _LINE = "factory: stopped; run the same command again to go on\n"
-_code = STOPPED
+_code = _STOPPED
 
 
 def run(arguments: Sequence[str]) -> int:
@@ -24,11 +24,14 @@ def run(arguments: Sequence[str]) -> int:
     try:
         with _leaving_at_once():
             from agent_factory.cli.command import run_command
-        return run_command(arguments)
+        ended = run_command(arguments)
+        if ended != _STOPPED:
+            return ended
     except KeyboardInterrupt:
-        sys.stderr.write(_LINE)
-        sys.stderr.flush()
-        return _code
+        pass
+    sys.stderr.write(_LINE)
+    sys.stderr.flush()
+    return _code
 
 
 def main() -> None:
