@@ -1,7 +1,7 @@
 """A score for each trace of a day, by whoever knows best, and how much a person's word on it would tell.
 
 In this order: people (the mean of their newest scores), the outcome that the trace carries, a model's
-judgement, a rule's that was sent in, and the judge by rules. ``standing`` is "gate" for people and
+judgement, a rule's that was sent in, and the judge by rules of its recipe. ``standing`` is "gate" for people and
 outcomes, and for a judge that is calibrated well enough; else "informing". Invariant: one row a clean
 trace.
 """
@@ -9,7 +9,8 @@ trace.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 import pyarrow as pa
@@ -22,7 +23,7 @@ from agent_factory.core.decision import read_clusters
 from agent_factory.core.digest import digest_json, digest_rows
 from agent_factory.core.store import Store
 from agent_factory.data.day import DayFile
-from agent_factory.data.judge import RULE_JUDGE, judge_trace
+from agent_factory.data.judge import RuleJudge, find_judge
 from agent_factory.data.labelling.calibration import find_usable
 from agent_factory.data.labelling.feedback import read_feedback
 from agent_factory.data.labelling.opinion import Opinions, collect, group_of, measure
@@ -54,18 +55,23 @@ and task, and the digest of its conversation."""
 
 
 class _Desk(NamedTuple):
-    """What a label is made with: the labels given, the judges that may decide, the day's clusters, the redactor."""
+    """What a label is made with.
+
+    The labels given, the judges that may decide, the day's clusters, the redactor, and a recipe's judge by rules.
+    """
 
     given: Mapping[str, Sequence[Feedback]]
     usable: frozenset[str]
     clusters: Mapping[str, str]
     redactor: Redactor
+    judge_of: Callable[[str | None], RuleJudge]
 
 
 def label_day(store: Store, artifacts: Artifacts, project: str, day: str) -> DayFile:
     """Write the ``labels`` of a project's day whose ``clean_events`` are there."""
     clusters = read_clusters(artifacts, project, day) if artifacts.exists(day_path(project, day, "clusters")) else {}
-    desk = _Desk(read_feedback(store, project), find_usable(store, project), clusters, open_redactor())
+    given, usable = read_feedback(store, project), find_usable(store, project)
+    desk = _Desk(given, usable, clusters, open_redactor(), lru_cache(find_judge))
     rows: list[dict[str, Any]] = []
     spreads: list[float] = []
     for trace in artifacts.read_traces(day_path(project, day, "clean_events")):
@@ -89,11 +95,12 @@ def read_labels(artifacts: Artifacts, project: str, day: str) -> dict[str, Json]
 
 def _label(trace: Trace, desk: _Desk) -> tuple[dict[str, Any], Opinions]:
     given = desk.given.get(trace.id, ())
-    ruled = judge_trace(trace)
+    judge = desk.judge_of(trace.recipe)
+    ruled = judge.judge(trace)
     opinions = collect(trace, given, ruled)
     row = _decide(trace, given, desk)
     if row is None:
-        row = _row(trace, ruled.score, RULE_JUDGE, "rule", ruled.reason)
+        row = _row(trace, ruled.score, judge.name, "rule", ruled.reason)
     decisive = row["kind"] in ("person", "outcome") or row["labeler"] in desk.usable
     task = trace.scenario_id or trace.metadata.get("task_id")
     row.update(

@@ -14,10 +14,10 @@ import pyarrow as pa
 
 from agent_factory.contracts.dataset import Bond, DatasetKind
 from agent_factory.contracts.scenario import Scenario
-from agent_factory.contracts.trace import Step, Trace
+from agent_factory.contracts.trace import Trace
 from agent_factory.core.digest import digest_json
+from agent_factory.data.judge import find_break
 from agent_factory.data.query import DatasetQuery, Labelled, called_tools
-from agent_factory.gateway.parser import holds_part_of_call
 from agent_factory.privacy.label import label_of
 
 _TASK = ("tools", "task", "level", "kind")
@@ -128,15 +128,7 @@ def task_of(trace: Trace) -> str | None:
 def is_unfit(trace: Trace) -> bool:
     """Whether a trace is nothing to imitate, whatever its score: it broke the policy, or broke off, also in between."""
     violated = trace.outcome is not None and trace.outcome.policy_violations
-    if violated or trace.failure is not None or not trace.steps:
-        return True
-    return any(_is_broken(step) for step in trace.steps)
-
-
-def _is_broken(step: Step) -> bool:
-    # A session goes on after such a turn, and what was recorded elsewhere may not have noticed it.
-    words = step.action.content or ""
-    return not step.action.tool_calls and (step.error is not None or holds_part_of_call(words))
+    return bool(violated) or find_break(trace) is not None
 
 
 def describe(trace: Trace) -> Row:

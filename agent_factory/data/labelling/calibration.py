@@ -2,13 +2,14 @@
 
 A judge is usable as a gate where κ of its verdicts (or choices) with people's reaches ``REQUIRED_KAPPA`` on at least
 ``REQUIRED_ITEMS`` items; below that its labels inform only. Invariant: people's labels and the judge's
-scores alone decide, and the judge by rules is measured like a model.
+scores alone decide, and a judge by rules is measured like a model, on the traces that it is the judge of.
 """
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from typing import Any
 
 from agent_factory.contracts.trace import Feedback
@@ -17,7 +18,7 @@ from agent_factory.core.artifact import Artifacts
 from agent_factory.core.digest import digest_json
 from agent_factory.core.error import InputError, NotFoundError
 from agent_factory.core.store import Store
-from agent_factory.data.judge import RULE_JUDGE, judge_trace
+from agent_factory.data.judge import find_judge
 from agent_factory.data.labelling.agreement import cohen_kappa
 from agent_factory.data.labelling.feedback import read_feedback, read_preferences, read_votes
 from agent_factory.data.labelling.item import find_days, read_items
@@ -45,9 +46,7 @@ def calibrate(store: Store, artifacts: Artifacts, project: str, judge: str | Non
     """
     given = read_feedback(store, project)
     golden = _golden(given)
-    judges = _scores(given, golden)
-    if golden:
-        judges[RULE_JUDGE] = _rule_scores(store, artifacts, project, golden)
+    judges = _scores(given, golden) | _rule_scores(store, artifacts, project, golden)
     preferred = _preferred(store, project)
     comparers = _choices(store, project, preferred)
     if not golden and not preferred:
@@ -103,10 +102,17 @@ def _scores(given: Mapping[str, list[Feedback]], golden: Mapping[str, float]) ->
     return judges
 
 
-def _rule_scores(store: Store, artifacts: Artifacts, project: str, golden: Mapping[str, float]) -> dict[str, float]:
+def _rule_scores(
+    store: Store, artifacts: Artifacts, project: str, golden: Mapping[str, float]
+) -> dict[str, dict[str, float]]:
+    """The scores of each judge by rules on the traces that it is the judge of, which are those of its recipe."""
+    judge_of, judges = lru_cache(find_judge), dict[str, dict[str, float]]()
     days = find_days(store, project, golden)
     traces = (trace for day in sorted(set(days.values())) for trace in read_items(artifacts, project, day, golden))
-    return {trace.id: judge_trace(trace).score for trace in traces}
+    for trace in traces:
+        judge = judge_of(trace.recipe)
+        judges.setdefault(judge.name, {})[trace.id] = judge.judge(trace).score
+    return judges
 
 
 def _choices(store: Store, project: str, golden: Mapping[Pair, Choice]) -> dict[str, dict[Pair, Choice]]:

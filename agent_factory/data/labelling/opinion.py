@@ -5,8 +5,8 @@ Informativeness is measured, not guessed:
     0.5 · disagreement + 0.3 · middle + 0.2 · rarity
 
 - *disagreement*: the largest difference between two scores of the trace, whoever gave them (outcome,
-  rules, each model, each person); 0 with fewer than two. Rules count only where they found something
-  against the trace: that they found nothing says little.
+  rules, each model, each person); 0 with fewer than two. Rules do not count where they found nothing
+  against the trace (``NOTHING_AGAINST``), which says little.
 - *middle*: 1 - |2 · score - 1|, how near the label's score is to neither good nor bad.
 - *rarity*: 1 - log(n) / log(N), where n of the day's N traces are of its group; 1 for the only one of
   its group, 0 where all are alike. A group is a cluster of like tasks; where there is none a recipe's
@@ -62,7 +62,7 @@ def collect(trace: Trace, given: Sequence[Feedback], ruled: Judgement) -> Opinio
         outcomes = [float(trace.outcome.success)]
     rules = by_kind.get("rule", [ruled.score])
     models, people = by_kind.get("model", []), by_kind.get("person", [])
-    said = [*outcomes, *models, *people, *(score for score in rules if score < NOTHING_AGAINST)]
+    said = [*outcomes, *models, *people, *(score for score in rules if score != NOTHING_AGAINST)]
     spread = max(said) - min(said) if said else 0.0
     return Opinions(_mean(outcomes), _mean(rules), _mean(models), _mean(people), spread)
 
