@@ -145,12 +145,18 @@ def test_of_the_data_only_what_was_asked_is_kept(recipe: Recipe) -> None:
         ("references = ", "references = 'x*' # ", "privacy.references: .*empty text"),
         ('"scenarios:generate"', '"scenarios:generat"', "has no function 'generat'"),
         ('"scenarios:generate"', '"scenarios"', "has no function ''.*module:function"),
+        ('"judge:judge"', '"judge:jury"', "has no function 'jury'"),
         ('"simulator.app:create_app"', '"simulator.ap:create_app"', "No module named"),
     ],
 )
 def test_what_a_stage_would_fail_on_is_refused(recipe: Recipe, old: str, new: str, told: str) -> None:
     with pytest.raises(InputError, match=told):
         make_build_spec(edit(recipe, "build.toml", old, new), "default", WINDOW)
+
+
+def test_a_recipe_without_a_judge_is_ordered(recipe: Recipe) -> None:
+    shutil.rmtree(recipe.folder / "judge")
+    assert make_build_spec(edit(recipe, "build.toml", 'judge = "judge:judge"', ""), "default", WINDOW).stages
 
 
 @pytest.mark.parametrize("name", ["policy.md", "openapi.yaml", "names.txt", "__init__.py", "predecessor.py"])
