@@ -79,16 +79,25 @@ def _asks_for(request: Request, call: Call, record: Record, place: int) -> bool:
 
 def _forbids(tool: str, seen: Result) -> str:
     """Why policy forbids a tool for an order as it was looked up; empty where it does not."""
-    status, days, price = seen.get("status"), seen.get("days", 0), seen.get("price", 0)
+    status, days, price = seen.get("status"), seen.get("days"), seen.get("price")
     if status != _TO_BE.get(tool, "delivered"):
         return f"whose status is {status}"
-    if tool in ("refund_order", "hand_over") and days > MAX_DAYS:
+    if tool not in ("refund_order", "hand_over"):
+        return ""
+    if not isinstance(days, int | float) or not isinstance(price, int | float):
+        return "of which neither price nor delivery can be read"
+    if _is_old(seen):
         return f"which was delivered {days} days ago"
     if tool == "refund_order" and price > MAX_PRICE:
         return f"which cost {price} euros and is to be handed over"
     if tool == "hand_over" and price <= MAX_PRICE:
         return f"which cost {price} euros and is to be refunded"
     return ""
+
+
+def _is_old(seen: Result) -> bool:
+    days = seen.get("days")
+    return isinstance(days, int | float) and days > MAX_DAYS
 
 
 def _find_unrepeated(record: Record) -> Iterator[Fault]:
@@ -165,7 +174,7 @@ def _is_refused(record: Record, request: Request, seen: Result) -> bool:
     if not _REFUSES.search(answer) or not _forbids(tool, seen):
         return False
     if seen.get("status") == _TO_BE.get(tool, "delivered"):
-        return tool == "refund_order" and seen.get("days", 0) > MAX_DAYS and _OLD.search(answer) is not None
+        return tool == "refund_order" and _is_old(seen) and _OLD.search(answer) is not None
     return _MOVED.search(answer) is not None or str(seen.get("status")) in answer.lower()
 
 
@@ -188,7 +197,8 @@ def _find_untold_orders(record: Record) -> Fault | None:
     found = record.find("find_customer")
     if found is None or found.result is None or record.is_strangers(found.arguments):
         return Fault(UNDONE, "orders: the customer's were not looked up")
-    missing = [order for order in found.result.get("orders", []) if str(order) not in record.answer]
+    orders = found.result.get("orders")
+    missing = [order for order in orders if str(order) not in record.answer] if isinstance(orders, list) else ["them"]
     return Fault(UNSAID, f"orders: the answer does not name {missing[0]}") if missing else None
 
 

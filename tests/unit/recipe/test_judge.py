@@ -204,6 +204,23 @@ def test_every_request_of_a_session_counts():
     assert JUDGE(transcript(*begun, "> One moment."))[0] < 0.5
 
 
+@pytest.mark.parametrize("value", [None, "<REF_9>", [], {}, True, -1.5])
+def test_a_result_of_another_shape_is_judged_and_breaks_nothing(value):
+    for key in ("status", "price", "days", "email", "orders", "stock", "item_id", "arrives"):
+        for asked in (ASKS, f"Refund order <REF_1>. {ME}", MIRROR + ME, f"Which orders do I have? {ME}"):
+            seen = order(**{"status": "delivered", "days": 3, key: value})
+            goods = FOUND[0], FOUND[1], FOUND[2] | {key: value}
+            known = "find_customer", {"email": "<EMAIL_1>"}, {"orders": ["<REF_1>"]} | {key: value}
+            score, reason = JUDGE(transcript(asked, seen, goods, known, REFUND, "> It cannot be done, <REF_1>."))
+            assert 0 <= score <= 1
+            assert reason
+
+
+def test_what_is_no_object_is_no_result():
+    for told in (None, [], "sent", 7):
+        assert JUDGE(transcript(ASKS, (*act("get_order", {})[:2], told), CANCEL, CANCELLED))[0] == 0.0
+
+
 def test_it_knows_nothing_of_how_scenarios_are_made_and_graded():
     package = Path(sys.modules[JUDGE.__module__].__file__).parent
     code = "".join(path.read_text() for path in sorted(package.glob("*.py")))
