@@ -127,7 +127,7 @@ def calibrate(
     judge: Annotated[str | None, typer.Option(help="One judge by name; all by default.")] = None,
     as_json: JsonFlag = False,
 ) -> None:
-    """Measure judges, the one by rules too, against what people labelled; exits 0 whatever it finds."""
+    """Measure judges, those by rules too, against what people labelled; exits 0 whatever it finds."""
     from agent_factory.data.labelling import calibration
 
     desk = open_desk()
@@ -159,7 +159,7 @@ def judge(
 ) -> None:
     """Let a model judge the most informative traces, or with --golden those that people labelled.
 
-    What it has answered before under the same prompt is not asked again. Without a model the judge by
+    What it has answered before under the same prompt is not asked again. Without a model a judge by
     rules stands in by itself, under its own name.
     """
     from agent_factory.compute.price import Prices
