@@ -13,6 +13,7 @@ from agent_factory.core.store import Store
 from agent_factory.core.tracelog import TraceLog
 from agent_factory.data.labelling import queue
 from agent_factory.data.labelling.feedback import keep, make_feedback
+from agent_factory.data.labelling.record import Calibration, Statistic
 from factory_assets import keys
 from factory_assets.definitions import defs
 from sensors.label import LONGEST_SECONDS, QUIET_SECONDS, return_labels
@@ -138,3 +139,34 @@ def test_a_day_that_is_not_clean_is_left_alone(
     finish(DAYS[1], passed=False)
     label(store, DAYS[1])
     assert days_of(look(found.cursor)) == []
+
+
+def calibrate_as(store: Store, *, usable: bool) -> None:
+    kappa = Statistic(name="κ", value=0.9 if usable else 0.1, items=40)
+    told = {"kind": "rule", "task": "score", "golden_items": 40, "golden_digest": "d", "confusion": ()}
+    told |= {"required_kappa": 0.75, "required_items": 30, "reason": "", "weighted_kappa": None}
+    record = {"id": "c1", "created_at": clock.now(), "judge": "rule: desk", "kappa": kappa, "usable_as_gate": usable}
+    store.put(Calibration.model_validate({**record, **told}), replace=True)
+
+
+def test_a_judge_that_may_decide_now_makes_every_labelled_day_again_once(
+    store: Store, look: Look, finish: Callable[..., None], traces: None, instance: dg.DagsterInstance
+) -> None:
+    for day in DAYS:
+        finish(day)
+    first = look()
+    calibrate_as(store, usable=False)
+    still = look(first.cursor)
+    assert days_of(still) == []
+    calibrate_as(store, usable=True)
+    job = defs.resolve_implicit_global_asset_job_def().get_subset(asset_selection={keys.LABELS})
+    run = instance.create_run_for_job(job, tags={"dagster/partition": DAYS[0]}, status=dg.DagsterRunStatus.STARTED)
+    found = look(still.cursor)
+    assert days_of(found) == [DAYS[1]]
+    assert days_of(look(found.cursor)) == [], "the other day is under way"
+    instance.report_run_failed(run)
+    late = look(found.cursor)
+    assert days_of(late) == [DAYS[0]]
+    assert days_of(look(late.cursor)) == []
+    calibrate_as(store, usable=False)
+    assert days_of(look(late.cursor)) == list(DAYS)

@@ -187,7 +187,6 @@ class TestABuild:
         serve(desk.store, make_report("b1", "PASS"))
         assert desk.state(build_order) == "done"
 
-
     def test_whose_run_was_cancelled_fails_until_that_is_made_again(self, desk: Desk, build_order: Order) -> None:
         run = desk.run(keys.SFT_MODEL, status=S.CANCELED)
         assert desk.state(build_order) == "failed"
@@ -219,6 +218,13 @@ def serve(store: Store, report: EvalReport) -> None:
     store.put(Release(id="r", created_at=NOW, build="b1", recipe="support_desk", model="M3", report="x", **fields))
     store.put(
         Deployment(
-            id="d", created_at=NOW, agent="support_desk", release="r", model="M3", traffic=1, state="serving", updated_at=NOW
+            id="d",
+            created_at=NOW,
+            agent="support_desk",
+            release="r",
+            model="M3",
+            traffic=1,
+            state="serving",
+            updated_at=NOW,
         )
     )
