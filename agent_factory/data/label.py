@@ -1,9 +1,9 @@
 """A score for each trace of a day, by whoever knows best, and how much a person's word on it would tell.
 
-In this order: people (the mean of their newest scores), the outcome that the trace carries, a model's
-judgement, a rule's that was sent in, and the judge by rules of its recipe. ``standing`` is "gate" for people and
-outcomes, and for a judge that is calibrated well enough; else "informing". Invariant: one row a clean
-trace.
+In this order: people (the mean of their newest scores), the outcome that the trace carries, an outcome that was
+sent in, a model's judgement, a rule's that was sent in, and the judge by rules of its recipe. ``standing`` is "gate"
+for people and outcomes, and for a judge that is calibrated well enough; else "informing". Invariants: one row a
+clean trace; who only informs is asked where nobody is there who may decide.
 """
 
 from __future__ import annotations
@@ -99,12 +99,11 @@ def _label(trace: Trace, desk: _Desk) -> tuple[dict[str, Any], Opinions]:
     ruled = judge.judge(trace)
     opinions = collect(trace, given, ruled)
     row = _decide(trace, given, desk)
-    if row is None:
-        row = _row(trace, ruled.score, judge.name, "rule", ruled.reason)
-    decisive = row["kind"] in ("person", "outcome") or row["labeler"] in desk.usable
+    standing = "gate" if judge.name in desk.usable else "informing"
+    if row is None or (row["standing"], standing) == ("informing", "gate"):
+        row = {**_row(trace, ruled.score, judge.name, "rule", ruled.reason), "standing": standing}
     task = trace.scenario_id or trace.metadata.get("task_id")
     row.update(
-        standing="gate" if decisive else "informing",
         tags=sorted({tag for feedback in given for tag in feedback.tags}),
         outcome=opinions.outcome,
         rule=opinions.rule,
@@ -118,18 +117,20 @@ def _label(trace: Trace, desk: _Desk) -> tuple[dict[str, Any], Opinions]:
 
 
 def _decide(trace: Trace, given: Sequence[Feedback], desk: _Desk) -> dict[str, Any] | None:
-    """The label by those who know better than the rules; None where none of them spoke."""
+    """The label and its standing by those who spoke of the trace, who may decide first; None where nobody did."""
     by_people = [feedback for feedback in given if feedback.kind == "person"]
     if by_people:
-        return _from_feedback(trace, by_people, desk.redactor)
+        return {**_from_feedback(trace, by_people, desk.redactor), "standing": "gate"}
     if trace.outcome:
         score = 1.0 if trace.outcome.success else 0.0
         reasons = "; ".join((*trace.outcome.reasons, *trace.outcome.policy_violations))
-        return _row(trace, score, trace.outcome.graded_by, "outcome", reasons)
-    for kind in ("outcome", "model", "rule"):
-        of_kind = [feedback for feedback in given if feedback.kind == kind]
-        if of_kind:
-            return _from_feedback(trace, of_kind, desk.redactor)
+        return {**_row(trace, score, trace.outcome.graded_by, "outcome", reasons), "standing": "gate"}
+    told = [[feedback for feedback in given if feedback.kind == kind] for kind in ("outcome", "model", "rule")]
+    may = [[one for one in group if one.kind == "outcome" or one.labeler in desk.usable] for group in told]
+    for standing, groups in (("gate", may), ("informing", told)):
+        chosen = next((group for group in groups if group), None)
+        if chosen:
+            return {**_from_feedback(trace, chosen, desk.redactor), "standing": standing}
     return None
 
 

@@ -84,7 +84,7 @@ def events(
     keys.CLEAN_EVENTS,
     deps=[keys.EVENTS],
     kinds={"parquet", "presidio", "scikitlearn"},
-    code_version="3",
+    code_version="4",
     pool=_POOL,
     automation_condition=WITH_INPUT,
     description="The day's traces with personal data replaced by placeholders; everything downstream reads these.",
@@ -105,7 +105,7 @@ def clean_events(
     keys.LABELS,
     deps=[keys.CLEAN_EVENTS],
     kinds={"parquet"},
-    code_version="2",
+    code_version="3",
     pool=_POOL,
     automation_condition=WITH_INPUT,
     description="A score for each of the day's traces: by outcome, by rule, and by the people who labelled it.",
@@ -124,7 +124,7 @@ def labels(
     keys.SFT_DATASET,
     deps=[from_days(keys.CLEAN_EVENTS), from_days(keys.LABELS)],
     kinds={"parquet"},
-    code_version="2",
+    code_version="3",
     description="Curated conversations to imitate: the well-labelled traces of the build's window.",
 )
 def sft_dataset(
@@ -137,7 +137,7 @@ def sft_dataset(
     keys.PREFERENCE_DATASET,
     deps=[from_days(keys.CLEAN_EVENTS), from_days(keys.LABELS)],
     kinds={"parquet"},
-    code_version="2",
+    code_version="3",
     description="Pairs of a better and a worse conversation of the same task, for the reward model.",
 )
 def preference_dataset(

@@ -50,6 +50,28 @@ def test_people_then_outcome_then_models_then_rules(
     assert file == label_day(store, artifacts, "default", DAY)
 
 
+def test_a_judge_that_may_decide_stands_before_one_that_only_informs(
+    store: Store, artifacts: Artifacts, trace: Make, take_day: Callable[..., None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    take_day(*(trace(name, answer=name, success=None) for name in ("both", "model", "none")))
+    for name in ("both", "model"):
+        _feedback(store, f"{name}-poor", name, 0.0, kind="model", labeler="poor")
+    _feedback(store, "both-good", "both", 0.9, kind="model", labeler="good")
+
+    def labels(*usable: str) -> dict[str, tuple[Any, ...]]:
+        monkeypatch.setattr("agent_factory.data.label.find_usable", lambda _store, _project: frozenset(usable))
+        label_day(store, artifacts, "default", DAY)
+        found = read_labels(artifacts, "default", DAY)
+        return {name: (row["score"], row["labeler"], row["standing"]) for name, row in found.items()}
+
+    by_rule = (NOTHING_AGAINST, RULE_JUDGE, "informing")
+    poor = (0.0, "poor", "informing")
+    assert labels() == {"both": (0.45, "good, poor", "informing"), "model": poor, "none": by_rule}
+    assert labels("good") == {"both": (0.9, "good", "gate"), "model": poor, "none": by_rule}
+    decided = (NOTHING_AGAINST, RULE_JUDGE, "gate")
+    assert labels("good", RULE_JUDGE) == {"both": (0.9, "good", "gate"), "model": decided, "none": decided}
+
+
 def test_rule_judge_calls_bad_what_shows_it(trace: Make) -> None:
     call = ToolCall(id="c", name="get_order", arguments={"order_id": "1"})
     loop = tuple(
