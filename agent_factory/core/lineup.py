@@ -95,6 +95,11 @@ def find_model(store: Store, build: BuildSpec, stage: str) -> ModelManifest:
     raise NotFoundError(f"build {build.id!r} has no model of stage {stage!r}: materialize training/{stage}_model first")
 
 
+def rollout_path(model: ModelManifest) -> str:
+    """Where a model's rollouts for its build are: what a superseded model played is in another file."""
+    return f"builds/{model.build}/rollouts/{model.id}.parquet"
+
+
 def order_folder(order: str) -> str:
     """Where the artifacts of an order are: for each model ``<model>.parquet`` with its traces, and the report."""
     return f"orders/{order}"

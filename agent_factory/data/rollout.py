@@ -8,14 +8,16 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from agent_factory.contracts.build import BuildSpec
+from agent_factory.contracts.model import ModelManifest
 from agent_factory.contracts.trace import Trace
 from agent_factory.core.artifact import Artifacts
 from agent_factory.core.error import NotFoundError
+from agent_factory.core.lineup import rollout_path
 from agent_factory.core.store import Store
 
 
 def list_rollouts(artifacts: Artifacts, build: str) -> list[str]:
-    """The rollout files of a build, by name."""
+    """All rollout files of a build, those of superseded models too, by name: where a trace is looked for."""
     folder = f"builds/{build}/rollouts"
     place = artifacts.locate(folder)
     if not artifacts.files.isdir(place):
@@ -25,12 +27,12 @@ def list_rollouts(artifacts: Artifacts, build: str) -> list[str]:
 
 
 def read_rollouts_of(store: Store, artifacts: Artifacts, project: str, build: str) -> Iterator[Trace]:
-    """The graded rollouts of a project's build; NotFoundError where it has none."""
+    """The graded rollouts of the SFT model of a project's build; NotFoundError where it has none."""
     spec = store.peek(BuildSpec, build)
-    paths = list_rollouts(artifacts, build) if spec is not None and spec.project == project else []
-    if not paths:
+    found = store.find(ModelManifest, project=project, build=build, newest_first=True) if spec is not None else []
+    path = next((rollout_path(model) for model in found if model.stage == "sft"), None)
+    if spec is None or spec.project != project or path is None or not artifacts.exists(path):
         raise NotFoundError(
             f"there are no rollouts of build {build!r} in project {project!r}: materialize environment/rollouts for it"
         )
-    for path in paths:
-        yield from (trace for trace in artifacts.read_traces(path) if trace.outcome is not None)
+    yield from (trace for trace in artifacts.read_traces(path) if trace.outcome is not None)

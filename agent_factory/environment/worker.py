@@ -24,7 +24,7 @@ from agent_factory.contracts.trace import Source, Trace
 from agent_factory.core.artifact import Artifacts, open_artifacts
 from agent_factory.core.champion import find_champion
 from agent_factory.core.error import FactoryError, InputError, RecipeError, WorkerError
-from agent_factory.core.lineup import find_model, find_models, order_folder, read_lineup
+from agent_factory.core.lineup import find_model, find_models, order_folder, read_lineup, rollout_path
 from agent_factory.core.progress import Progress, track
 from agent_factory.core.recipe import load_recipe
 from agent_factory.core.store import Store, open_store
@@ -75,8 +75,7 @@ def run_rollouts(store: Store, artifacts: Artifacts, build: BuildSpec) -> list[s
     model = find_model(store, build, "sft")
     scenarios = read_scenarios(artifacts, store.get(ScenarioSet, f"{build.id}-train"))
     count = min(len(scenarios), max(1, settings["episodes"] // settings["samples"]))
-    path = f"builds/{build.id}/rollouts/{model.id}.parquet"
-    job = _sampled(build, model, scenarios[:count], f"{build.id}-{model.id}", path)
+    job = _sampled(build, model, scenarios[:count], f"{build.id}-{model.id}", rollout_path(model))
     with track(store, "environment", "rollouts", build=build.id, scope=build.id, project=build.project) as progress:
         _run(store, artifacts, build, job, progress)
     return [job.path]

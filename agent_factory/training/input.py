@@ -95,12 +95,15 @@ def _gather(
         return None, None, None, None, tuple(files)
     if kind == "sft":
         return find_model(store, build, "base"), None, find_dataset(store, build, "sft"), None, ()
-    parent, files = find_model(store, build, "sft"), tuple(find_rollouts(artifacts, build))
+    parent = find_model(store, build, "sft")
+    files = tuple(find_rollouts(artifacts, parent))
     if kind == "reward":
         return parent, None, find_dataset(store, build, "preference"), None, files
     scorer = find_model(store, build, "reward")
     if not files:
-        raise NotFoundError(f"build {build.id!r} has no rollouts; materialize environment/rollouts first")
+        raise NotFoundError(
+            f"build {build.id!r} has no rollouts of {parent.id!r}; materialize environment/rollouts first"
+        )
     return parent, scorer, find_dataset(store, build, "sft"), read_mix(store, build), files
 
 

@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 from agent_factory.contracts.build import BuildSpec
 from agent_factory.contracts.dataset import DatasetKind, DatasetManifest
 from agent_factory.contracts.message import Message, Tool, ToolCall
+from agent_factory.contracts.model import ModelManifest
 from agent_factory.contracts.scenario import Scenario, ScenarioSet
 from agent_factory.contracts.trace import Trace
 from agent_factory.core.artifact import Artifacts
@@ -20,6 +21,7 @@ from agent_factory.core.day import day_path
 from agent_factory.core.decision import read_flagged_beside
 from agent_factory.core.digest import digest_bytes, digest_json
 from agent_factory.core.error import InputError, NotFoundError
+from agent_factory.core.lineup import rollout_path
 from agent_factory.core.session import find_superseded
 from agent_factory.core.store import Store
 
@@ -121,14 +123,10 @@ def read_message(wire: dict[str, Any]) -> Message:
     )
 
 
-def find_rollouts(artifacts: Artifacts, build: BuildSpec) -> list[Source]:
-    """The build's rollout files, by name."""
-    folder = artifacts.locate(f"builds/{build.id}/rollouts")
-    if not artifacts.files.isdir(folder):
-        return []
-    names = sorted(str(name).rsplit("/", 1)[-1] for name in artifacts.files.ls(folder, detail=False))
-    paths = [f"builds/{build.id}/rollouts/{name}" for name in names if name.endswith(".parquet")]
-    return [Source(path, path, digest_bytes(artifacts.read_bytes(path))) for path in paths]
+def find_rollouts(artifacts: Artifacts, model: ModelManifest) -> list[Source]:
+    """The model's own rollouts, none where it has played none: what a superseded model did teaches nothing."""
+    path = rollout_path(model)
+    return [Source(path, path, digest_bytes(artifacts.read_bytes(path)))] if artifacts.exists(path) else []
 
 
 def read_rollouts(artifacts: Artifacts, files: Sequence[Source]) -> Iterator[Trace]:

@@ -6,10 +6,10 @@ from agent_factory.contracts.build import BuildSpec
 from agent_factory.contracts.scenario import ScenarioSet
 from agent_factory.core import clock
 from agent_factory.core.digest import digest_json
-from agent_factory.core.lineup import order_folder
+from agent_factory.core.lineup import order_folder, rollout_path
 from factory_assets import keys
 from factory_assets.conditions import ALONE
-from factory_assets.record import order_of
+from factory_assets.record import newest_model, order_of
 from factory_assets.stage import OrderConfig, build_asset, describe_spending, working
 from resources.artifact import ArtifactResource
 from resources.store import StoreResource
@@ -64,7 +64,7 @@ def rollouts(
 
     began, build, records = clock.now(), context.partition_key, store.open()
     worker.run(context, WORKER, ["rollouts", "--build", build], extras={"build": build})
-    found = describe_rollouts(artifacts.open(), f"builds/{build}/rollouts")
+    found = describe_rollouts(artifacts.open(), [rollout_path(newest_model(records, build, "sft"))])
     return dg.MaterializeResult(
         metadata={**found.metadata, **describe_spending(records, build, began)},
         data_version=dg.DataVersion(found.digest),
@@ -86,12 +86,13 @@ def ordered_rollouts(
     artifacts: ArtifactResource,
     worker: WorkerResource,
 ) -> dg.MaterializeResult:
-    from factory_assets.environment.rollouts import describe_rollouts
+    from factory_assets.environment.rollouts import describe_rollouts, list_rollouts
 
     began, records = clock.now(), store.open()
     order = order_of(records, config, context.partition_key)
     worker.run(context, WORKER, ["order", "--order", order.id], extras={"order": order.id})
-    found = describe_rollouts(artifacts.open(), order_folder(order.id))
+    made = artifacts.open()
+    found = describe_rollouts(made, list_rollouts(made, order_folder(order.id)))
     return dg.MaterializeResult(
         metadata={"order": order.id, **found.metadata, **describe_spending(records, context.partition_key, began)},
         data_version=dg.DataVersion(found.digest),

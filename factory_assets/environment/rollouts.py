@@ -1,5 +1,6 @@
 """What the rollouts of a build or an order are, read from their files."""
 
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from agent_factory.core.artifact import Artifacts
@@ -8,17 +9,14 @@ from agent_factory.core.error import NotFoundError
 
 
 class Found(NamedTuple):
-    """Metadata of all rollout files of a folder, and the digest over them."""
+    """Metadata of rollout files, and the digest over them."""
 
     metadata: dict[str, Any]
     digest: str
 
 
-def describe_rollouts(artifacts: Artifacts, folder: str) -> Found:
-    """Episodes and successes over the rollout files of a folder; NotFoundError if it has none."""
-    paths = list_rollouts(artifacts, folder)
-    if not paths:
-        raise NotFoundError(f"there are no rollouts under {folder!r}: the worker wrote no file there")
+def describe_rollouts(artifacts: Artifacts, paths: Sequence[str]) -> Found:
+    """Episodes and successes over rollout files; NotFoundError where one is not there."""
     outcomes = [won for path in paths for won in artifacts.read_table(path, ["success"]).column(0).to_pylist()]
     graded = [won for won in outcomes if won is not None]
     metadata: dict[str, Any] = {
@@ -33,8 +31,9 @@ def describe_rollouts(artifacts: Artifacts, folder: str) -> Found:
 
 
 def list_rollouts(artifacts: Artifacts, folder: str) -> list[str]:
-    """The paths of a folder's rollout files, in name order."""
-    if not artifacts.exists(folder):
-        return []
-    names = artifacts.files.ls(artifacts.locate(folder), detail=False)
-    return [f"{folder}/{name.rsplit('/', 1)[1]}" for name in sorted(names) if name.endswith(".parquet")]
+    """The paths of a folder's rollout files, in name order; NotFoundError if it has none."""
+    names = artifacts.files.ls(artifacts.locate(folder), detail=False) if artifacts.exists(folder) else []
+    paths = [f"{folder}/{name.rsplit('/', 1)[1]}" for name in sorted(names) if name.endswith(".parquet")]
+    if not paths:
+        raise NotFoundError(f"there are no rollouts under {folder!r}: the worker wrote no file there")
+    return paths

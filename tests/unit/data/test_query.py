@@ -15,7 +15,17 @@ from tokenizers import Tokenizer
 from tokenizers.models import WordLevel
 from tokenizers.pre_tokenizers import Whitespace
 
-from agent_factory.contracts import BuildSpec, DatasetManifest, Feedback, Message, Outcome, Step, ToolCall, Trace
+from agent_factory.contracts import (
+    BuildSpec,
+    DatasetManifest,
+    Feedback,
+    Message,
+    ModelManifest,
+    Outcome,
+    Step,
+    ToolCall,
+    Trace,
+)
 from agent_factory.contracts.dataset import SplitSpec
 from agent_factory.contracts.decision import Decision
 from agent_factory.core.artifact import Artifacts
@@ -145,8 +155,16 @@ def test_rollouts_of_a_build_are_taken_and_of_no_other_project(
     store.put(BuildSpec.model_validate({"id": "B1", **base}))
     store.put(BuildSpec.model_validate({"id": "B2", "project": "shop", **base}))
     rollouts = [trace("r1", source="rollout"), trace("r2", answer="no", source="rollout", success=False)]
-    for name in ("B1", "B2"):
-        artifacts.write_traces(f"builds/{name}/rollouts/part-0.parquet", rollouts)
+    superseded = [trace("r0", answer="old", source="rollout")]
+    for number, name, project, told in (
+        (1, "B1", "default", superseded),
+        (2, "B1", "default", rollouts),
+        (3, "B2", "shop", rollouts),
+    ):
+        made = {"build": name, "project": project, "created_at": f"2026-11-20T12:0{number}:00Z", "stage": "sft"}
+        rest = {"recipe": "desk", "path": "p", "digest": "d", "parameters": 1}
+        store.put(ModelManifest.model_validate({"id": f"M{number}", **made, **rest}))
+        artifacts.write_traces(f"builds/{name}/rollouts/M{number}.parquet", told)
     assert taken("rft", days=(), rollouts_of=("B1",)) == ["r1"]
     assert taken("preference", days=(), rollouts_of=("B1",), form="scores") == ["r1", "r2"]
     with pytest.raises(NotFoundError, match="no rollouts of build 'B2' in project 'default'"):

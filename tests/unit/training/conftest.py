@@ -200,16 +200,16 @@ def put_scenarios(store, artifacts, build):
 
 @pytest.fixture
 def rollouts(artifacts):
-    """Writes rollouts with the tokens of the model in a folder."""
-    return lambda folder: put_rollouts(artifacts, folder)
+    """Writes rollouts of an SFT model, with its tokens."""
+    return lambda model: put_rollouts(artifacts, model)
 
 
-def put_rollouts(artifacts, folder):
-    """Rollouts of ten scenarios, two solved and one not, with the tokens of the model in ``folder``."""
+def put_rollouts(artifacts, model):
+    """Rollouts of ten scenarios, two solved and one not, with the tokens of the model."""
     from agent_factory.gateway.checkpoint import load_tokenizer
     from agent_factory.gateway.template import ChatTemplate
 
-    tokenizer = load_tokenizer(folder)
+    tokenizer = load_tokenizer(artifacts.local(model.path))
     template = ChatTemplate(tokenizer, [tokenizer.eos_token_id])
 
     def roll(number, right):
@@ -219,7 +219,7 @@ def put_rollouts(artifacts, folder):
         return make_trace(number, right, "rollout", scenario_id=scenario, tokens=tokens)
 
     traces = [roll(n, right) for n in range(20) for right in ((True, False) if n < 10 else (True,))]
-    artifacts.write_traces("builds/B1/rollouts/run.parquet", traces)
+    artifacts.write_traces(f"builds/B1/rollouts/{model.id}.parquet", traces)
 
 
 @pytest.fixture

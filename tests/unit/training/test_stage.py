@@ -29,14 +29,14 @@ def registered(monkeypatch):
 def test_the_stages_follow_one_another(store, artifacts, build, progress, registered, rollouts):
     base = run_stage(store, artifacts, build, "pretrain", progress)
     sft = run_stage(store, artifacts, build, "sft", progress)
-    rollouts(artifacts.local(sft.path))
+    rollouts(sft)
     reward = run_stage(store, artifacts, build, "reward", progress)
     policy = run_stage(store, artifacts, build, "rft", progress)
 
     assert [m.stage for m in (base, sft, reward, policy)] == ["base", "sft", "reward", "policy"]
     assert [m.parent for m in (base, sft, reward, policy)] == [None, base.id, sft.id, sft.id]
     assert (sft.dataset_ids, sft.dataset_digests) == (("D1",), ("digest-D1",))
-    assert policy.dataset_ids == ("D1", "builds/B1/rollouts/run.parquet")
+    assert policy.dataset_ids == ("D1", f"builds/B1/rollouts/{sft.id}.parquet")
     assert base.dataset_ids == ("projects/default/days/2026-11-20/clean_events.parquet",)
     for manifest in (base, sft, reward, policy):
         assert digest_folder(artifacts.local(manifest.path)) == manifest.digest
@@ -66,9 +66,28 @@ def test_the_stages_follow_one_another(store, artifacts, build, progress, regist
     assert digest_folder(artifacts.local(sft.path)) == sft.digest
 
 
+def test_a_superseded_models_rollouts_teach_nothing(store, artifacts, build, progress, rollouts):
+    run_stage(store, artifacts, build, "pretrain", progress)
+    first = run_stage(store, artifacts, build, "sft", progress)
+    rollouts(first)
+    stages = tuple(
+        StageSpec(kind="sft", parameters={**s.parameters, "steps": 1}) if s.kind == "sft" else s for s in build.stages
+    )
+    build = build.model_copy(update={"stages": stages})
+    second = run_stage(store, artifacts, build, "sft", progress)
+    run_stage(store, artifacts, build, "reward", progress)
+    with pytest.raises(NotFoundError, match=f"no rollouts of '{second.id}'; materialize environment/rollouts"):
+        run_stage(store, artifacts, build, "rft", progress)
+    rollouts(second)
+    reward, policy = (run_stage(store, artifacts, build, kind, progress) for kind in ("reward", "rft"))
+    own = f"builds/B1/rollouts/{second.id}.parquet"
+    assert (reward.dataset_ids, policy.dataset_ids) == (("D2", own), ("D1", own))
+    assert policy.metrics["rollouts"] == 30
+
+
 def test_the_reward_stage_learns_by_the_optimizer_that_was_asked(store, artifacts, build, progress, rollouts):
     run_stage(store, artifacts, build, "pretrain", progress)
-    rollouts(artifacts.local(run_stage(store, artifacts, build, "sft", progress).path))
+    rollouts(run_stage(store, artifacts, build, "sft", progress))
 
     def train(**asked):
         parameters = {**build.stage("reward").parameters, **asked}
