@@ -36,10 +36,10 @@ def check_schema(artifacts: Artifacts, project: str, day: str) -> CheckOutcome:
     """The events of a project's day have the columns and values that Great Expectations expects."""
     from agent_factory.data.expectation import expect_events
 
-    rows = artifacts.read_table(day_path(project, day, "events")).to_pandas()
-    found = expect_events(rows, project, day)
-    page = artifacts.write_text(docs_path(day_path(project, day, "events")), found.page)
-    return _tell_schema(f"events of {day}", len(rows), found.failures, page)
+    path = day_path(project, day, "events")
+    found = expect_events(artifacts, path, project, day)
+    page = artifacts.write_text(docs_path(path), found.page)
+    return _tell_schema(f"events of {day}", found.rows, found.failures, page)
 
 
 def check_dataset_schema(artifacts: Artifacts, manifest: DatasetManifest) -> CheckOutcome:

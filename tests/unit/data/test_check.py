@@ -14,6 +14,7 @@ from agent_factory.core import clock
 from agent_factory.core.artifact import Artifacts
 from agent_factory.core.error import NotFoundError
 from agent_factory.core.store import Store
+from agent_factory.data import expectation
 from agent_factory.data.check import (
     check_dataset_schema,
     check_enough_rows,
@@ -48,12 +49,12 @@ def test_schema_passes_good_events_and_names_what_is_wrong(store: Store, artifac
         ("project", ["default", None], "not_be_null"),
         ("project", ["default", "shop"], "in_set"),
     ]
-    for column, values, expectation in broken:
+    for column, values, expected in broken:
         artifacts.write_table(EVENTS, _with_column(good, column, values))
         outcome = check_schema(artifacts, "default", DAY)
         assert not outcome.passed
         (failure,) = outcome.metadata["failed_expectations"]
-        assert failure["expectation"].endswith(expectation)
+        assert failure["expectation"].endswith(expected)
         assert failure["column"] == column
     artifacts.write_table(EVENTS, good.drop_columns(["body"]))
     assert not check_schema(artifacts, "default", DAY).passed
@@ -256,3 +257,22 @@ def test_data_docs_tell_what_failed_but_no_value_and_ask_no_other_host(
     assert "FAILED" in page
     assert "mia@" not in page
     assert not re.search(r"(?:src|href)=\"(?!#)|url\(|<script", page)
+
+
+def test_the_checks_of_rows_hold_no_conversation_in_memory(
+    store: Store, artifacts: Artifacts, trace: Make, take_day: Callable[..., None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    take_day(trace("a", "word " * 20_000))
+    manifest = build_dataset(store, artifacts, "sft", DatasetQuery(days=(DAY,)))
+    sizes: list[int] = []
+
+    def validate(name: str, rows: Any, expectations: list[Any]) -> expectation.Validation:
+        sizes.append(int(rows.memory_usage(deep=True).sum()))
+        return expectation.Validation(len(rows), [], "")
+
+    monkeypatch.setattr(expectation, "_validate", validate)
+    monkeypatch.delattr(Artifacts, "read_table")
+    assert check_schema(artifacts, "default", DAY).metadata["rows"] == 1
+    assert check_dataset_schema(artifacts, manifest).metadata["rows"] == 1
+    assert len(sizes) == 2
+    assert max(sizes) < 2_000, "a row's outline takes some hundred bytes, its conversation 100,000"
