@@ -1,7 +1,8 @@
 """The platform on one machine: MLflow, the API, Dagster's code server, daemon and web server.
 
-Invariants: starting what runs already changes nothing; `down` ends what was started here, and
-nothing else; all addresses are of the loopback interface; a Dagster instance is of one home.
+Invariants: starting what runs already changes nothing; a start that does not come to its end leaves what
+ran before it and nothing else; `down` ends what was started here, and nothing else; all addresses are of
+the loopback interface, and no other process listens there; a Dagster instance is of one home.
 """
 
 from __future__ import annotations
@@ -10,8 +11,9 @@ import itertools
 import os
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Generator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -19,26 +21,26 @@ import yaml
 
 from agent_factory.cli.instance import claim_instance
 from agent_factory.cli.lock import hold_lock, is_locked
+from agent_factory.cli.port import HOST, find_port, hold_ports, listens_alone
 from agent_factory.cli.probe import answers_http, has_lived, serves_grpc
 from agent_factory.cli.service import (
-    HOST,
     Running,
     Service,
     ServiceFolder,
     check_alive,
-    find_port,
     is_alive,
     start,
     stop,
     wait_ready,
 )
-from agent_factory.core.error import BusyError, DeadlineError, FactoryError, InputError, WorkerError
+from agent_factory.core.error import BusyError, DeadlineError, FactoryError, InputError, PortError, WorkerError
 from agent_factory.core.settings import CHECKOUT, Settings
 
 _PORTS = {"mlflow": 5000, "api": 8400, "code-server": 4266, "dagster-webserver": 3000}
 # The daemon first, so that the runs that it ends still find the others; these all at once.
 _ENDING = (("dagster-daemon",), ("dagster-webserver", "code-server", "api", "mlflow"))
 _POOL_SECONDS = 180.0
+_TRIES = 3
 Tell = Callable[[str], None]
 
 
@@ -55,16 +57,24 @@ class Platform:
     def up(self, owner: str, *, webserver: bool) -> dict[str, Running]:
         """Start what does not run, wait until all is ready; returns the services by name.
 
-        Raises WorkerError or DeadlineError, naming the service and the end of its log.
+        Raises WorkerError or DeadlineError, naming the service and the end of its log; what was begun is ended then.
         """
         with hold_lock(self._lock, "another start or stop of the platform", wait_seconds=120):
             claim_instance(self.settings.dagster_home, self.settings.home)
-            ports = self._choose_ports()
-            env = self._environment(ports)
-            code_server = self._code_server(ports, env)
-            services = [self._api(ports, env), code_server, *self._mlflow(ports)]
-            running = {service.name: self._ensure(service, owner) for service in services}
-            pools = self._begin_pools(env)
+            with hold_ports(self.tell), self._ending_what_fails():
+                for _ in range(_TRIES - 1):
+                    try:
+                        return self._start_all(self._choose_ports(), owner, webserver)
+                    except PortError as error:
+                        self.tell(f"{error}: another port is tried")
+                return self._start_all(self._choose_ports(), owner, webserver)
+
+    def _start_all(self, ports: dict[str, int], owner: str, webserver: bool) -> dict[str, Running]:
+        env = self._environment(ports)
+        code_server = self._code_server(ports, env)
+        services = [self._api(ports, env), code_server, *self._mlflow(ports)]
+        running = {service.name: self._ensure(service, owner) for service in services}
+        with self._writing_pools(env):
             # The daemon reads the definitions when it starts: the code server must serve by then.
             wait_ready(code_server, running[code_server.name])
             workspace = self._write_workspace(ports["code-server"])
@@ -72,21 +82,34 @@ class Platform:
             running |= {service.name: self._ensure(service, owner) for service in later}
             for service in (*services, *later):
                 wait_ready(service, running[service.name])
-            self._end_pools(pools)
         return running
+
+    @contextmanager
+    def _ending_what_fails(self) -> Generator[None]:
+        """Where the block does not come to its end, by a fault or a signal, end what it began."""
+        before = {running.pid for running in self.folder.all()}
+        try:
+            yield
+        except BaseException:
+            self.tell("the start is given up: what it began is ended")
+            self._end(lambda running: running.pid not in before)
+            raise
 
     def down(self, *, owner: str | None = None) -> list[str]:
         """End the services (of one owner); returns the names of those that were running."""
         if owner is None and is_locked(self.round_lock):
             raise BusyError("a round is running and needs the platform: stop it (Ctrl-C) first")
-        ended: list[str] = []
         with hold_lock(self._lock, "another start or stop of the platform", wait_seconds=120):
-            for names in _ENDING:
-                found = [self.folder.recall(name) for name in names]
-                wanted = [running for running in found if running is not None and owner in (None, running.owner)]
-                with ThreadPoolExecutor() as pool:
-                    lived = pool.map(lambda running: stop(running, self.folder), wanted)
-                    ended += [running.name for running, was in zip(wanted, lived, strict=True) if was]
+            return self._end(lambda running: owner in (None, running.owner))
+
+    def _end(self, is_meant: Callable[[Running], bool]) -> list[str]:
+        ended: list[str] = []
+        for names in _ENDING:
+            found = [self.folder.recall(name) for name in names]
+            wanted = [running for running in found if running is not None and is_meant(running)]
+            with ThreadPoolExecutor() as pool:
+                lived = pool.map(lambda running: stop(running, self.folder), wanted)
+                ended += [running.name for running, was in zip(wanted, lived, strict=True) if was]
         return ended
 
     def status(self) -> list[Running]:
@@ -106,12 +129,18 @@ class Platform:
         pipe = subprocess.PIPE
         return subprocess.Popen(command, cwd=CHECKOUT, env={**os.environ, **env}, stdout=pipe, stderr=pipe, text=True)
 
-    def _end_pools(self, process: subprocess.Popen[str]) -> None:
-        try:
-            _, told = process.communicate(timeout=_POOL_SECONDS)
-        except subprocess.TimeoutExpired as error:
-            process.kill()
-            raise DeadlineError(f"the pools were not written into Dagster within {_POOL_SECONDS:g} s") from error
+    @contextmanager
+    def _writing_pools(self, env: dict[str, str]) -> Generator[None]:
+        with self._begin_pools(env) as process:
+            try:
+                yield
+                _, told = process.communicate(timeout=_POOL_SECONDS)
+            except subprocess.TimeoutExpired as error:
+                process.kill()
+                raise DeadlineError(f"the pools were not written into Dagster within {_POOL_SECONDS:g} s") from error
+            except BaseException:
+                process.kill()
+                raise
         if process.returncode != 0:
             raise WorkerError(f"the pools could not be written into Dagster: {told.strip()[-800:]}")
 
@@ -131,12 +160,15 @@ class Platform:
         return start(service, self.folder, owner)
 
     def _choose_ports(self) -> dict[str, int]:
-        """The port that a service has or last had; for others the usual one, or a free one if it is taken."""
+        """The port that a service has or last had; for others the usual one, or a free one if it is taken.
+
+        A service that shares its port with another process is ended, to have one of its own.
+        """
         ports: dict[str, int] = {}
         for name, usual in _PORTS.items():
             known = self.folder.recall(name)
             port = (known.port if known is not None else None) or usual
-            running = known is not None and is_alive(known)
+            running = known is not None and is_alive(known) and _has_its_port(known)
             if known is not None and not running:
                 stop(known, self.folder)  # what a killed service left behind may hold its port
             ports[name] = port if running else find_port(port, frozenset(ports.values()))
@@ -220,6 +252,16 @@ class Platform:
         server = {"host": HOST, "port": port, "location_name": _read_location()["location_name"]}
         path.write_text(yaml.safe_dump({"load_from": [{"grpc_server": server}]}))
         return path
+
+
+def _has_its_port(running: Running) -> bool:
+    if running.port is None:
+        return True
+    try:
+        listens_alone(running.port, running.pid)
+    except PortError:
+        return False
+    return True
 
 
 def _read_location() -> dict[str, str]:

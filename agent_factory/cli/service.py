@@ -9,7 +9,6 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
-import socket
 import subprocess
 import time
 from collections.abc import Callable, Iterable, Mapping
@@ -22,7 +21,6 @@ from agent_factory.contracts.record import Part
 from agent_factory.core.digest import digest_json
 from agent_factory.core.error import DeadlineError, StorageError, WorkerError
 
-HOST = "127.0.0.1"
 _GRACE_SECONDS = 30.0
 _children_of_ours: dict[int, subprocess.Popen[bytes]] = {}
 
@@ -119,17 +117,21 @@ def start(service: Service, folder: ServiceFolder, owner: str) -> Running:
         _children_of_ours[process.pid] = process
     except OSError as error:
         raise StorageError(f"{service.name} could not be started ({service.command[0]!r}): {error}") from error
-    running = Running(
-        name=service.name,
-        pid=process.pid,
-        created=psutil.Process(process.pid).create_time(),
-        port=service.port,
-        url=service.url,
-        log=log,
-        owner=owner,
-        fingerprint=service.fingerprint,
-    )
-    folder.write(running)
+    try:
+        running = Running(
+            name=service.name,
+            pid=process.pid,
+            created=psutil.Process(process.pid).create_time(),
+            port=service.port,
+            url=service.url,
+            log=log,
+            owner=owner,
+            fingerprint=service.fingerprint,
+        )
+        folder.write(running)
+    except BaseException:
+        process.kill()  # no pid file tells of it, so nobody else could end it
+        raise
     return running
 
 
@@ -220,18 +222,3 @@ def _signal(processes: Iterable[psutil.Process], number: signal.Signals) -> None
     for process in processes:
         with contextlib.suppress(psutil.NoSuchProcess):
             process.send_signal(number)
-
-
-def find_port(preferred: int, taken: frozenset[int] = frozenset()) -> int:
-    """The preferred port of the loopback interface, or a free one where it is taken."""
-    for port in (preferred, 0):
-        if port in taken:
-            continue
-        with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            try:
-                probe.bind((HOST, port))
-            except OSError:
-                continue
-            return int(probe.getsockname()[1])
-    raise WorkerError(f"no free port was found on {HOST}: port {preferred} is taken, and the system gave no other")

@@ -129,3 +129,7 @@ class WorkerError(FactoryError):
     """A worker process that ended without a result."""
 
     status = 500
+
+
+class PortError(WorkerError):
+    """A service whose port another process has taken, or shares."""

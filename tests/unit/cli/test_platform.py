@@ -17,7 +17,8 @@ from agent_factory.cli import platform as platform_module
 from agent_factory.cli.instance import claim_instance
 from agent_factory.cli.lock import hold_lock
 from agent_factory.cli.platform import Platform
-from agent_factory.cli.service import HOST, Running, Service, ServiceFolder, find_port, stop
+from agent_factory.cli.port import HOST, find_port
+from agent_factory.cli.service import Running, Service, ServiceFolder, stop
 from agent_factory.core.error import BusyError, ConflictError, WorkerError
 from agent_factory.core.settings import INSTANCE_CONFIG, Settings, read_settings
 
@@ -39,6 +40,7 @@ class LightPlatform(Platform):
 @pytest.fixture
 def platform(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Iterator[LightPlatform]:
     monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    monkeypatch.setattr("tempfile.tempdir", str(settings.home.parent))  # no platform of elsewhere is waited for
     found = LightPlatform(settings, lambda _: None)
     yield found
     found.down()

@@ -10,11 +10,10 @@ import psutil
 import pytest
 
 from agent_factory.cli.lock import hold_lock, is_locked
+from agent_factory.cli.port import HOST, find_port
 from agent_factory.cli.service import (
-    HOST,
     Service,
     ServiceFolder,
-    find_port,
     is_alive,
     start,
     stop,
