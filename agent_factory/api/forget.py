@@ -29,7 +29,7 @@ class ForgetRequest(Part):
 
 @router.post("/data/forget", summary="Forget a person", responses=tell(422, 507))
 def forget_person(body: ForgetRequest, context: Ctx) -> ForgetReport:
-    """Answered once it is done; sent again, it finds nothing more. The person themselves is kept nowhere."""
+    """Answered once it is done; its ``outcome`` says whether there was anything. The person is kept nowhere."""
     from agent_factory.data.forget import forget
 
     return forget(context.store, context.artifacts, context.project, body.subjects, dry_run=body.dry_run)

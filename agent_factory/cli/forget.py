@@ -10,6 +10,8 @@ from agent_factory.cli.desk import open_desk
 from agent_factory.cli.output import JsonFlag, say, show
 
 app = typer.Typer()
+_NOTHING = 4
+"""The exit code where nobody was found, which is neither done nor a fault."""
 
 
 @app.command("forget")
@@ -24,7 +26,8 @@ def forget_person(
 ) -> None:
     """Forget a person: remove their traces, sessions and labels; list and mark what was made of them.
 
-    Run again, it finds nothing more. What is kept are keyed hashes, so that the same traces are refused.
+    Exit code 0 where the person is forgotten, now or already, and 4 where nothing is known of them. What is kept
+    are keyed hashes, so that the same traces are refused.
     """
     from agent_factory.core.error import InputError
     from agent_factory.data.forget import forget, resume_forgettings
@@ -41,3 +44,8 @@ def forget_person(
     show(report, as_json)
     if report.wiped is False:
         say("a reader of the database kept its log from being begun anew: run the command again when it is quiet")
+    if report.outcome == "already":
+        say("they are forgotten already: nothing more was found")
+    if report.outcome == "nothing":
+        say("nothing was found, and nothing was wiped: name the person in another way too, as by e-mail and by name")
+        raise typer.Exit(_NOTHING)

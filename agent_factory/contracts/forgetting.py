@@ -12,6 +12,8 @@ from pydantic import Field
 
 from agent_factory.contracts.record import Count, Instant, Name, Part, Record
 
+Outcome = Literal["found", "already", "nothing"]
+
 
 class Forgetting(Record):
     """A request to forget; ``id`` follows from the project and ``subjects``, so that a repeat is the same one.
@@ -53,12 +55,15 @@ class Mark(Record):
 class ForgetReport(Part):
     """What was found of a person and, unless it was a dry run, removed; ids are told, the person is not.
 
+    ``outcome`` is ``found`` where there was something, ``already`` where an earlier request had left nothing to
+    do, and ``nothing`` where nothing is known of such a person: then nothing was done or recorded.
     ``datasets`` and ``models`` hold traces of theirs and are marked. ``matched`` counts the traces by the
-    keyed hash that they were found by. ``wiped`` is False where a reader of the database kept its log from
-    being begun anew: then the request is to be sent again.
+    keyed hash that they were found by. ``wiped`` is None where nothing was removed, and False where a reader of
+    the database kept its log from being begun anew: then the request is to be sent again.
     """
 
     id: str
+    outcome: Outcome
     dry_run: bool
     matched: dict[str, int]
     traces: tuple[str, ...]

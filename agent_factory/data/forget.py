@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import get_args
 
-from agent_factory.contracts.forgetting import ForgetReport, Forgetting, Mark, Tombstone
+from agent_factory.contracts.forgetting import ForgetReport, Forgetting, Mark, Outcome, Tombstone
 from agent_factory.core import clock
 from agent_factory.core.artifact import Artifacts
 from agent_factory.core.burial import name_tombstone
@@ -29,15 +29,21 @@ from agent_factory.privacy.redactor import open_redactor
 def forget(
     store: Store, artifacts: Artifacts, project: str, subjects: Sequence[str], *, dry_run: bool = False
 ) -> ForgetReport:
-    """Forget the person who is named by any of ``subjects``; InputError where one names nobody."""
+    """Forget the person who is named by any of ``subjects``; InputError where one names nobody.
+
+    Where nothing is known of them nothing is done or recorded; where they are forgotten already, what was left
+    undone is done, and traces that began before now are kept out.
+    """
     named = read_subjects(subjects, open_redactor())
     if not named:
         raise InputError("nobody was named: give an e-mail, a full name, a phone number or an id")
     found = search(store, artifacts, project, named)
     record = _plan(store, artifacts, project, named, found)
-    wiped = None if dry_run else finish(store, artifacts, record)
+    outcome = _outcome_of(store, record, found)
+    wiped = None if dry_run or outcome == "nothing" else finish(store, artifacts, record)
     return ForgetReport(
         id=record.id,
+        outcome=outcome,
         dry_run=dry_run,
         matched=found.matched,
         traces=record.pending_traces,
@@ -102,6 +108,16 @@ def _plan(store: Store, artifacts: Artifacts, project: str, subjects: Sequence[S
         pending_sessions=tuple(sorted({*found.sessions, *(before.pending_sessions if before else ())})),
         pending_records=tuple(sorted({*found.records, *(before.pending_records if before else ())})),
     )
+
+
+def _outcome_of(store: Store, record: Forgetting, found: Found) -> Outcome:
+    """Whether there is something to do, or there was, under these names or with others."""
+    if found.traces or found.sessions or found.records:
+        return "found"
+    names = set(record.subjects)
+    if any(names & set(one.subjects) for one in store.find(Forgetting, project=record.project)):
+        return "already"
+    return "found" if record.datasets or record.models else "nothing"
 
 
 def _bury(store: Store, record: Forgetting) -> None:

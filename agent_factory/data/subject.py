@@ -1,24 +1,34 @@
 """A person as they are asked for: by e-mail, name, phone number or another id, and how traces tell of them.
 
-Model: clean text holds keyed hashes, raw text the value itself in some spelling; a subject matches both.
-Invariant: a subject is never written down; its ``name`` is a label and a keyed hash.
+Model: clean text holds keyed hashes, raw text the value itself in some spelling; a subject matches both. What is
+given without a label is looked for as everything that its form allows: a hash is of one label, and nobody who
+asks knows which one cleaning gave. Invariant: a subject is never written down; its ``name`` is a label and a
+keyed hash.
 """
 
 from __future__ import annotations
 
+import ipaddress
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import NamedTuple, cast
 
 from agent_factory.core.error import InputError
-from agent_factory.privacy.label import LABELS, Label, normalize, street_of
+from agent_factory.privacy.label import LABELS, Label, is_chinese, normalize, street_of
 from agent_factory.privacy.redactor import Redactor
+from agent_factory.privacy.rule.chinese_name import is_surname, split_chinese_name, write_pattern
+from agent_factory.privacy.rule.rule import CJK
 
 _EMAIL = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s]+")
 _PHONE = re.compile(r"\+?[\d\s().\-/]{7,}")
+_IDENTITY = re.compile(r"[A-Za-z0-9](?:[ ().\-/]?[A-Za-z0-9]){4,22}\)?", re.ASCII)
+_ACCOUNT = re.compile(r"[A-Z]{2}\d{2}[A-Z0-9]{11,30}", re.ASCII)
+_DAY = re.compile(r"\d{4}-\d\d-\d\d")
 _DIGITS: tuple[Label, ...] = ("PHONE", "CARD", "IBAN", "SSN", "NATIONAL_ID")
 _NO_PERSON: tuple[Label, ...] = ("BIRTHDATE", "SECRET", "IP")
 _GAP = r"[\s().\-/]*"
+_UNSPACED = rf"{CJK}\u3040-\u30ff\uac00-\ud7af"  # scripts that part no words by blanks, or hang particles on them
+_LETTER = rf"[^\W{_UNSPACED}]"
 
 
 class Subject(NamedTuple):
@@ -43,40 +53,104 @@ def read_subjects(texts: Iterable[str], redactor: Redactor) -> list[Subject]:
 
     InputError for what names nobody.
     """
-    return [_read(text.strip(), redactor) for text in texts]
+    return [subject for text in texts for subject in _read(text.strip(), redactor)]
 
 
-def _read(text: str, redactor: Redactor) -> Subject:
-    head, colon, rest = text.partition(":")
-    label = cast("Label", head.upper()) if colon and head.upper() in LABELS else _guess(text)
-    value = rest.strip() if colon and head.upper() in LABELS else text
-    if label in _NO_PERSON:
-        raise InputError(f"a {label} names no person by itself: give an e-mail, a full name, a phone number or an id")
-    form = normalize(label, value)
-    if label == "ADDRESS":
-        form = street_of(value) or form
-    if len(form) < 3 or (label == "PERSON" and len(form.split()) < 2):
+def _read(text: str, redactor: Redactor) -> list[Subject]:
+    head, *rest = re.split(r"\s*[:：]\s*", text, maxsplit=1)
+    label = cast("Label", head.upper()) if rest and head.upper() in LABELS else None
+    value = rest[0] if label else text
+    labels = (label,) if label else tuple(_guess(text))
+    unfit = next((label for label in labels if label in _NO_PERSON), None)
+    if unfit:
+        raise InputError(f"a {unfit} names no person by itself: give an e-mail, a full name, a phone number or an id")
+    subjects = [
+        Subject(label, redactor.hash_of(label, form), _pattern(label, value if form == whole else form, form))
+        for label in labels
+        for whole in (_form(label, value),)
+        if not _is_short(label, whole)
+        for form in _forms(label, whole)
+    ]
+    if not subjects:
         # The value itself is not told: messages are logged.
         raise InputError(
-            f"this {label} of {len(value)} characters is too short to name one person: give an e-mail, a full name, "
-            "a phone number or an id (as in --subject 'PERSON:Mia Li')"
+            f"this {label or 'name or id'} of {len(value)} characters is too short to name one person: give an e-mail, "
+            "a full name, a phone number or an id (as in --subject 'PERSON:Mia Li' or --subject PERSON:李雷雷)"
         )
-    return Subject(label, redactor.hash_of(label, form), _pattern(label, value, form))
+    return subjects
 
 
-def _guess(text: str) -> Label:
+def _guess(text: str) -> Iterator[Label]:
+    """Every label whose form a text has that comes without one."""
+    digits = sum(letter.isdigit() for letter in text)
+    letters = any(letter.isalpha() for letter in text)
     if _EMAIL.fullmatch(text):
-        return "EMAIL"
-    if _PHONE.fullmatch(text) and sum(letter.isdigit() for letter in text) >= 7:
-        return "PHONE"
-    return "PERSON" if len(text.split()) > 1 else "USER"
+        yield "EMAIL"
+        return
+    if _is_host(text):
+        yield "IP"
+    if _DAY.fullmatch(normalize("BIRTHDATE", text)) and not text.isdigit():
+        yield "BIRTHDATE"
+    if _PHONE.fullmatch(text) and digits >= 7:
+        yield "PHONE"
+    if digits:
+        yield from _guess_number(text)
+    elif len(text.split()) > 1 or re.search(rf"[{_UNSPACED}]", text):
+        yield "PERSON"
+    if digits and letters and (" " in text or re.search(rf"[{CJK}]", text)):
+        yield "ADDRESS"
+    if len(text.split()) == 1:
+        yield from ("USER", "REF") if digits else ("USER",)
+
+
+def _guess_number(text: str) -> Iterator[Label]:
+    number = normalize("NATIONAL_ID", text)
+    if _IDENTITY.fullmatch(text) and (" " not in text or sum(map(str.isdigit, number)) * 2 >= len(number)):
+        yield "NATIONAL_ID"
+    if number.isdigit() and 12 <= len(number) <= 19:
+        yield "CARD"
+    if number.isdigit() and len(number) == 9:
+        yield "SSN"
+    if _ACCOUNT.fullmatch(number):
+        yield "IBAN"
+
+
+def _is_host(text: str) -> bool:
+    try:
+        ipaddress.ip_address(text)
+    except ValueError:
+        return False
+    return True
+
+
+def _form(label: Label, value: str) -> str:
+    return (street_of(value) if label == "ADDRESS" else None) or normalize(label, value)
+
+
+def _forms(label: Label, form: str) -> tuple[str, ...]:
+    """The form, and for a Chinese name that of first and last name out of fields of their own."""
+    parts = split_chinese_name(form) if label == "PERSON" else None
+    return (form, f"{parts[0]} {parts[1]}") if parts else (form,)
+
+
+def _is_short(label: Label, form: str) -> bool:
+    if label != "PERSON":
+        return len(form) < 3
+    if re.search(rf"[{_UNSPACED}]", form):
+        return len(form) < 2 or is_surname(form)
+    return len(form.split()) < 2
 
 
 def _pattern(label: Label, value: str, form: str) -> re.Pattern[str]:
     if label in _DIGITS:
         letters = _GAP.join(re.escape(letter) for letter in form)
         country = rf"(?:\+?\d{{1,3}}{_GAP})?0?" if label == "PHONE" else ""
-        return re.compile(rf"(?<!\d){country}{letters}(?!\d)", re.IGNORECASE)
+        edge = r"\d" if form.isdigit() else "[A-Za-z0-9]"
+        return re.compile(rf"(?<!{edge}){country}{letters}(?!{edge})", re.IGNORECASE)
+    if label in ("PERSON", "USER") and is_chinese(form):
+        return re.compile(write_pattern(form))
     # In JSON a line break is written as a backslash and a letter.
     words = r"(?:[\s,.]|\\[nrt])+".join(re.escape(word) for word in (form if label == "PERSON" else value).split())
-    return re.compile(rf"(?<![\w.+-]){words}(?![\w-]|\.\w)", re.IGNORECASE)
+    if label == "PERSON" and re.search(rf"[{_UNSPACED}]", form):
+        return re.compile(words, re.IGNORECASE)
+    return re.compile(rf"(?<!{_LETTER})(?<![.+-]){words}(?!{_LETTER}|-|\.{_LETTER})", re.IGNORECASE)

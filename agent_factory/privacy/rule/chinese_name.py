@@ -92,6 +92,17 @@ def split_chinese_name(text: str) -> tuple[str, str] | None:
     return text[length:], text[:length]
 
 
+def is_surname(text: str) -> bool:
+    """Whether a text is a surname and nothing more."""
+    return re.fullmatch(_SURNAME, text) is not None
+
+
+def write_pattern(name: str) -> str:
+    """Finds a full name in any text, one with a single given character not where a longer name begins like it."""
+    parts = split_chinese_name(name)
+    return re.escape(name) + (f"(?!{_GIVEN})" if len(parts[0] if parts else name[1:]) == 1 else "")
+
+
 def find_chinese_names(look: Look) -> Iterator[Finding]:
     """Names behind a word that tells of one or before a title, and the further names of a list."""
     if not look.chinese or not _HAS_CUE.search(look.plain):
