@@ -12,12 +12,16 @@ ModelStage = Literal["base", "sft", "reward", "policy"]
 
 
 class ModelManifest(Record):
-    """A checkpoint: ``id`` is ``M<number>``, ``path`` a folder of safetensors, ``digest`` over its files."""
+    """A checkpoint: ``id`` is ``M<number>``, ``path`` a folder of safetensors, ``digest`` over its files.
+
+    ``scorer`` is the reward model that ranked what it learned from.
+    """
 
     stage: ModelStage
     recipe: Name
     build: Name
     parent: Name | None = None
+    scorer: Name | None = None
     path: str
     digest: str
     parameters: Count

@@ -76,6 +76,9 @@ class Family:
 
 
 def _ranked_for(scorer: ModelManifest, policy: ModelManifest) -> bool:
+    if policy.scorer is not None:
+        return policy.scorer == scorer.id
+    # A policy of before this was told: any reward model that its build had by then.
     same = scorer.build == policy.build and scorer.created_at <= policy.created_at
     return same and scorer.stage == "reward" and policy.stage == "policy"
 

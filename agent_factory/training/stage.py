@@ -1,7 +1,9 @@
 """A stage of a build: inputs checked, a model trained, its folder put in place, its manifest recorded.
 
 Invariants: a folder under ``builds/<build>/models`` is whole and never changes; a stage whose inputs
-did not change is not trained again; a worker that was killed at any moment is gone on from.
+did not change is not trained again; a worker that was killed at any moment is gone on from. The folder
+holds what the model is and nothing else: what was measured on the way, times too, stands beside it, so
+that the same model has the same digest however long it took.
 """
 
 from __future__ import annotations
@@ -20,49 +22,54 @@ from agent_factory.core.error import ModelError, StorageError, is_unwritable
 from agent_factory.core.progress import Progress
 from agent_factory.core.settings import get_settings
 from agent_factory.core.store import Store
-from agent_factory.gateway.checkpoint import verify_checkpoint
+from agent_factory.gateway.checkpoint import REMEDY, verify_checkpoint
 from agent_factory.training.input import StageInputs, collect_inputs
 from agent_factory.training.lock import hold_lock
-
-_CARD = "training.json"
 
 
 def run_stage(
     store: Store, artifacts: Artifacts, build: BuildSpec, kind: StageKind, progress: Progress
 ) -> ModelManifest:
-    """The manifest of the stage's model, trained now unless these inputs have given it already."""
+    """The manifest of the stage's model, trained now unless these inputs have given it already.
+
+    A model whose folder is gone is trained again where it was; if it comes out the same, it keeps its number.
+    """
     inputs = collect_inputs(store, artifacts, build, kind)
     models = artifacts.local(f"builds/{build.id}/models")
     with hold_lock(models / ".work" / f"{inputs.stage}.lock", f"stage {kind!r} of build {build.id!r}"):
-        known = find_known(store, artifacts, build, inputs)
-        if known is not None:
+        known = find_known(store, build, inputs)
+        if known is not None and artifacts.exists(known.path):
+            verify_checkpoint(artifacts.local(known.path), known.digest)
             return known
         progress.update()
         for model in (inputs.parent, inputs.scorer):
             if model is not None:
                 verify_checkpoint(artifacts.local(model.path), model.digest)
-        path = place_of(artifacts, build, inputs)
+        path = place_of(artifacts, build, inputs) if known is None else known.path
         if not artifacts.exists(path):
             _train_into(store, artifacts, build, inputs, artifacts.local(path), progress)
-        manifest = _to_manifest(store, build, inputs, path, artifacts.local(path))
-        from agent_factory.training.registry import register_model
-
-        manifest = register_model(get_settings().mlflow_url, build, manifest, inputs)
-        store.put(manifest)
+        if known is None or digest_folder(artifacts.local(path)) != known.digest:
+            known = _record(store, build, inputs, path, artifacts.local(path))
         shutil.rmtree(models / ".work" / f"{inputs.stage}-{inputs.key[:8]}", ignore_errors=True)
-        return manifest
+        return known
 
 
-def find_known(store: Store, artifacts: Artifacts, build: BuildSpec, inputs: StageInputs) -> ModelManifest | None:
-    """The model that the same inputs gave before, verified; None if there is none or its folder is gone."""
+def find_known(store: Store, build: BuildSpec, inputs: StageInputs) -> ModelManifest | None:
+    """The newest model of the stage, if it is the one that the same inputs gave; its folder may be gone."""
     for manifest in store.find(ModelManifest, project=build.project, build=build.id, newest_first=True):
-        if manifest.stage != inputs.stage:
-            continue
-        if manifest.settings.get("key") != inputs.key or not artifacts.exists(manifest.path):
-            return None
-        verify_checkpoint(artifacts.local(manifest.path), manifest.digest)
-        return manifest
+        if manifest.stage == inputs.stage:
+            return manifest if manifest.settings.get("key") == inputs.key else None
     return None
+
+
+def _record(store: Store, build: BuildSpec, inputs: StageInputs, path: str, folder: Path) -> ModelManifest:
+    """The manifest of a new model, in MLflow and in the store."""
+    from agent_factory.training.registry import register_model
+
+    manifest = _to_manifest(store, build, inputs, path, folder)
+    manifest = register_model(get_settings().mlflow_url, build, manifest, inputs)
+    store.put(manifest)
+    return manifest
 
 
 def place_of(artifacts: Artifacts, build: BuildSpec, inputs: StageInputs) -> str:
@@ -87,7 +94,7 @@ def _train_into(
         model.save_pretrained(temporary, safe_serialization=True)
         tokenizer.save_pretrained(temporary)
         card = {"key": inputs.key, "parameters": model.num_parameters(), "metrics": measured}
-        (temporary / _CARD).write_text(json.dumps(card, indent=1))
+        _card_of(folder).write_text(json.dumps(card, indent=1))
         temporary.rename(folder)
     except Exception as error:
         if not is_unwritable(error):
@@ -114,13 +121,18 @@ def _train(
     return job.train_policy(store, artifacts, build, inputs, work, progress)
 
 
+def _card_of(folder: Path) -> Path:
+    """Where it stands what a model was made from and what was measured on the way."""
+    inside = folder / "training.json"  # before it stood beside the folder
+    return inside if inside.exists() else folder.with_name(f"{folder.name}.json")
+
+
 def _read_card(folder: Path) -> dict[str, Any]:
+    card = _card_of(folder)
     try:
-        return json.loads((folder / _CARD).read_text())
+        return json.loads(card.read_text())
     except (OSError, ValueError) as error:
-        raise ModelError(
-            f"the model at {str(folder)!r} has no readable {_CARD}: {error}. Delete the folder and run the stage again."
-        ) from error
+        raise ModelError(f"the model at {str(folder)!r} has no readable {card.name}: {error}. {REMEDY}") from error
 
 
 def _to_manifest(store: Store, build: BuildSpec, inputs: StageInputs, path: str, folder: Path) -> ModelManifest:
@@ -135,6 +147,7 @@ def _to_manifest(store: Store, build: BuildSpec, inputs: StageInputs, path: str,
         recipe=build.recipe,
         build=build.id,
         parent=None if inputs.parent is None else inputs.parent.id,
+        scorer=None if inputs.scorer is None else inputs.scorer.id,
         path=path,
         digest=digest_folder(folder),
         parameters=card["parameters"],

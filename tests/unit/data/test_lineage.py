@@ -63,6 +63,17 @@ def ask(store: Store, artifacts: Artifacts, plant: None) -> Callable[..., Any]:
     return lambda kind, name, project="default": find_lineage(Family(store, artifacts, project), kind, name)
 
 
+def test_a_policy_descends_from_the_reward_model_that_ranked_for_it_and_no_other(
+    ask: Callable[..., Any], store: Store
+) -> None:
+    told = store.get(ModelManifest, "M2")
+    store.put(told.model_copy(update={"id": "M5"}))
+    store.put(store.get(ModelManifest, "M3").model_copy(update={"scorer": "M5"}), replace=True)
+    assert {"model:M1", "model:M5"} <= set(names(ask("model", "M3").made_from))
+    assert "model:M2" not in names(ask("model", "M3").made_from)
+    assert "model:M3" not in names(ask("model", "M2").went_into)
+
+
 def names(nodes: Any) -> list[str]:
     return [f"{node.kind}:{node.id}" for node in nodes]
 

@@ -127,8 +127,56 @@ def test_a_spoiled_checkpoint_is_named_and_not_built_upon(store, artifacts, buil
     for kind in ("pretrain", "sft"):
         with pytest.raises(ModelError, match=r"its digest is .* Delete the folder and run the training stage"):
             run_stage(store, artifacts, build, kind, progress)
+
+
+def train_all(store, artifacts, build, progress, rollouts):
+    base, sft = (run_stage(store, artifacts, build, kind, progress) for kind in ("pretrain", "sft"))
+    rollouts(sft)
+    return [base, sft, *(run_stage(store, artifacts, build, kind, progress) for kind in ("reward", "rft"))]
+
+
+def test_a_model_that_is_deleted_and_comes_out_the_same_keeps_its_number(
+    store, artifacts, build, progress, registered, rollouts
+):
+    made = train_all(store, artifacts, build, progress, rollouts)
+    assert (made[3].parent, made[3].scorer) == (made[1].id, made[2].id)
+    for manifest in made:
+        shutil.rmtree(artifacts.local(manifest.path))
+    progress.earlier_seconds = 77.0  # it takes another time
+    assert train_all(store, artifacts, build, progress, rollouts) == made
+    assert [digest_folder(artifacts.local(m.path)) for m in made] == [m.digest for m in made]
+    assert len(registered) == 4
+
+
+def test_a_restored_model_stands_where_it_stood(store, artifacts, build, progress):
+    run_stage(store, artifacts, build, "pretrain", progress)
+    first = run_stage(store, artifacts, build, "sft", progress)
+    stages = tuple(StageSpec(kind=s.kind, parameters={**s.parameters, "steps": 1}) for s in build.stages)
+    changed = build.model_copy(update={"stages": stages})
+    second = run_stage(store, artifacts, changed, "sft", progress)
+    for manifest in (first, second):
+        shutil.rmtree(artifacts.local(manifest.path))
+    assert run_stage(store, artifacts, changed, "sft", progress) == second
+    assert [artifacts.exists(m.path) for m in (first, second)] == [False, True]
+
+
+def test_a_model_that_comes_out_another_has_another_number(store, artifacts, build, progress):
+    base = run_stage(store, artifacts, build, "pretrain", progress)
     shutil.rmtree(artifacts.local(base.path))
-    assert run_stage(store, artifacts, build, "pretrain", progress).id != base.id
+    stale = base.model_copy(update={"digest": "what another machine made"})
+    store.put(stale, replace=True)
+    again = run_stage(store, artifacts, build, "pretrain", progress)
+    assert (again.id != base.id, again.path, again.digest) == (True, base.path, base.digest)
+
+
+def test_a_model_with_its_card_inside_is_known(store, artifacts, build, progress):
+    base = run_stage(store, artifacts, build, "pretrain", progress)
+    folder = artifacts.local(base.path)
+    folder.with_name("base.json").rename(folder / "training.json")
+    store.put(base.model_copy(update={"digest": digest_folder(folder)}), replace=True)
+    assert run_stage(store, artifacts, build, "pretrain", progress).id == base.id
+    changed = build.model_copy(update={"seed": 1})
+    assert run_stage(store, artifacts, changed, "pretrain", progress).path != base.path
 
 
 def test_two_workers_do_not_train_the_same(store, artifacts, build, progress):
