@@ -121,7 +121,7 @@ def _pack_calls(body: bytes, binary: bool, project: str) -> tuple[list[tuple[str
         raise InputError(f"the body cannot be read: {found}")
     try:
         calls = list(otel.read_calls(require_object(found)))
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
+    except (KeyError, TypeError, ValueError, AttributeError, RecursionError) as error:
         raise InputError(f"the body is no ExportTraceServiceRequest: {describe(error)}") from error
     parcels: list[tuple[str, Parcel]] = []
     rejected = _Rejected()
@@ -133,7 +133,7 @@ def _pack_calls(body: bytes, binary: bool, project: str) -> tuple[list[tuple[str
             for trace in traces:
                 require_trace(trace)
             parcels.append((name, pack(traces)))
-        except (FactoryError, KeyError, TypeError, ValueError, AttributeError) as error:
+        except (FactoryError, KeyError, TypeError, ValueError, AttributeError, RecursionError) as error:
             rejected.add(name, describe(error))
     return parcels, rejected
 

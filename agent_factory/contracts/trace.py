@@ -8,21 +8,27 @@ Invariant: steps are ordered by ``index`` from 0, and each holds one assistant a
 from __future__ import annotations
 
 from datetime import UTC
-from typing import Literal, Self
+from typing import Annotated, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, FiniteFloat, model_validator
 
 from agent_factory.contracts.message import Message, Tool
-from agent_factory.contracts.record import Count, Instant, Json, Name, Part, Record, Seconds, Share
+from agent_factory.contracts.record import Count, Instant, Json, Name, Part, Record, Share
 
 Source = Literal["production", "rollout", "evaluation", "import"]
+
+MEASURE_MAX = 1e9
+"""What no latency (30 years), cost or count of tokens of one step reaches: sums of them stay numbers."""
+Measure = Annotated[float, Field(ge=0.0, le=MEASURE_MAX, allow_inf_nan=False)]
+Tokens = Annotated[int, Field(ge=0, le=int(MEASURE_MAX))]
+Reward = Annotated[float, Field(ge=-MEASURE_MAX, le=MEASURE_MAX, allow_inf_nan=False)]
 
 
 class TokenUsage(Part):
     """Tokens of one model call."""
 
-    prompt_tokens: Count
-    completion_tokens: Count
+    prompt_tokens: Tokens
+    completion_tokens: Tokens
 
 
 class TokenTrace(Part):
@@ -33,7 +39,7 @@ class TokenTrace(Part):
     """
 
     ids: tuple[int, ...]
-    logprobs: tuple[float, ...]
+    logprobs: tuple[FiniteFloat, ...]
     loss_mask: tuple[Literal[0, 1], ...]
 
     @model_validator(mode="after")
@@ -54,10 +60,10 @@ class Step(Part):
     index: Count
     observation: tuple[Message, ...]
     action: Message
-    reward: float | None = None
+    reward: Reward | None = None
     usage: TokenUsage | None = None
-    latency_seconds: Seconds | None = None
-    cost: float | None = Field(default=None, ge=0.0)
+    latency_seconds: Measure | None = None
+    cost: Measure | None = None
     error: str | None = None
 
     @model_validator(mode="after")
@@ -71,7 +77,7 @@ class Outcome(Part):
     """How an episode ended: success with the rules that failed, and who says so."""
 
     success: bool
-    reward: float
+    reward: Reward
     graded_by: str
     reasons: tuple[str, ...] = ()
     policy_violations: tuple[str, ...] = ()

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import itertools
 import json
-from collections.abc import Iterable, Sequence
+import math
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, NoReturn, cast
 
 from pydantic import ValidationError
@@ -24,8 +25,11 @@ from agent_factory.core.store import Store
 from agent_factory.core.tracelog import TraceLog
 
 EVENT_BYTES = 2**20
+NESTING = 64
+_TOO_DEEP = f"it is nested more than {NESTING} levels deep; send what is deeper as text"
 _SHOWN_EVENTS = 20
 _SHOWN_FIELDS = 5
+_SHOWN_TYPES = ("literal_error", "greater_than_equal", "less_than_equal", "finite_number")
 
 Payload = dict[str, Any] | Iterable[Any] | str | bytes
 
@@ -87,19 +91,72 @@ def read_trace(event: Any, project: str, event_bytes: int = EVENT_BYTES) -> Trac
 
 
 def require_trace(trace: Trace, event_bytes: int = EVENT_BYTES) -> None:
-    """InputError unless data is taken of the trace's day and it can be kept; TooLargeError above ``event_bytes``."""
+    """InputError unless data is taken of the trace's day and it can be kept; TooLargeError above ``event_bytes``.
+
+    What can be kept is read again as it came. All ways in ask this: what is taken and cannot be read later
+    would be lost to its sender, and in the way of whoever reads the day.
+    """
     try:
         require_instant(trace.started_at)
     except InputError as error:
         raise InputError(f"started_at: {error}") from error
+    for place, value in _json_values(trace):
+        _require_json(place, value)
     try:
-        size = len(trace.model_dump_json())
+        text = trace.model_dump_json()
     except PydanticSerializationError as error:
         raise InputError(f"it holds text that is not Unicode: {error}") from error
-    if size > event_bytes:
+    if len(text) > event_bytes:
         raise TooLargeError(
-            f"it has {size} characters, at most {event_bytes} are taken; split the episode into sessions"
+            f"it has {len(text)} characters, at most {event_bytes} are taken; split the episode into sessions"
         )
+    try:
+        kept = Trace.model_validate_json(text)
+    except ValidationError as error:
+        raise InputError(f"it could not be read again: {explain(error)}") from error
+    if kept != trace:
+        changed = [name for name in Trace.model_fields if getattr(kept, name) != getattr(trace, name)]
+        raise InputError(f"{', '.join(changed)}: it would be kept otherwise than it came; send what JSON can hold")
+
+
+def _json_values(trace: Trace) -> Iterator[tuple[str, Any]]:
+    """The values of a trace that may hold any JSON, each with its place."""
+    yield "metadata", trace.metadata
+    yield "pseudonyms", trace.pseudonyms
+    for number, tool in enumerate(trace.tools):
+        yield f"tools.{number}.parameters", tool.parameters
+    for message in trace.messages():
+        for call in message.tool_calls:
+            yield f"the arguments of call {call.id!r}"[:80], call.arguments
+
+
+def _require_json(place: str, value: Any) -> None:
+    """InputError for what JSON text cannot hold, or readers of it refuse; ``value`` is level 1."""
+    level: list[Any] = [value]
+    depth = 1
+    while level:
+        below: list[Any] = []
+        for item in level:
+            if isinstance(item, (dict, list)) and depth > NESTING:
+                raise InputError(f"{place}: {_TOO_DEEP}")
+            if isinstance(item, dict):
+                fields = cast(dict[str, Any], item)
+                if not all(map(_is_text, fields)):
+                    raise InputError(f"{place}: it holds a name that is not Unicode (half a surrogate pair)")
+                below.extend(fields.values())
+            elif isinstance(item, list):
+                below.extend(cast(list[Any], item))
+            elif isinstance(item, float) and not math.isfinite(item):
+                raise InputError(f"{place}: it holds a number that is not finite ({item}); JSON has none")
+        level, depth = below, depth + 1
+
+
+def _is_text(name: str) -> bool:
+    try:
+        name.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def parse_json(text: str | bytes) -> Any:
@@ -127,10 +184,12 @@ def explain(error: ValidationError) -> str:
 
 def _explain_field(fault: dict[str, Any]) -> str:
     place = ".".join(str(part) for part in fault["loc"]) or "event"
+    if len(fault["loc"]) > NESTING:
+        return f"{fault['loc'][0]}: {_TOO_DEEP}"
     reason = str(fault["msg"]).removeprefix("Value error, ")
     given = fault["input"]
     # Only what is short and plain is shown: an event may hold personal data.
-    shown = f", got {given!r}" if fault["type"] in ("literal_error", "greater_than_equal") else ""
+    shown = f", got {given!r}" if fault["type"] in _SHOWN_TYPES else ""
     return f"{place}: {reason}{shown[:80]}"
 
 

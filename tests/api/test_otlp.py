@@ -137,3 +137,21 @@ def test_two_loops_of_one_trace_are_two_sessions(
     for span in found:
         (kept,) = TraceLog(context.store).of_session(f"otel-{span['traceId']}-{span['parentSpanId']}", "default")
         assert kept.id == f"otel-{span['traceId']}-{span['spanId']}"
+
+
+@pytest.mark.parametrize("depth", [80, 190, 600])
+def test_a_call_whose_arguments_are_nested_too_deeply_is_rejected_by_itself(
+    client: TestClient, context: Context, request_: dict[str, Any], depth: int
+) -> None:
+    bad, _ = (span for span in spans(request_) if span["name"] == "chat gpt-x")
+    parts = [{"type": "tool_call", "id": "c", "name": "f", "arguments": "@"}]
+    text = json.dumps([{"role": "assistant", "parts": parts}])
+    text = text.replace('"@"', '{"a": ' + "[" * depth + "]" * depth + "}")
+    for item in bad["attributes"]:
+        if item["key"] == "gen_ai.output.messages":
+            item["value"] = {"stringValue": text}
+    reply = client.post("/v1/traces", json=request_)
+    assert reply.status_code == 200
+    assert reply.json()["partialSuccess"]["rejectedSpans"] == 1
+    assert "nested" in reply.json()["partialSuccess"]["errorMessage"]
+    assert len(TraceLog(context.store).of_session("conv_1", "default")) == 1

@@ -14,7 +14,7 @@ from agent_factory.core import clock
 from agent_factory.core.error import ConflictError, InputError, TooLargeError
 from agent_factory.core.store import Store
 from agent_factory.core.tracelog import TraceLog
-from agent_factory.data.ingest import take_events
+from agent_factory.data.ingest import require_trace, take_events
 
 Make = Callable[..., Trace]
 
@@ -126,3 +126,75 @@ def test_two_projects_have_a_trace_of_the_same_id(store: Store, trace: Make) -> 
     assert take_events(store, trace("t1", project="shop", answer="Lost.").to_json(), "shop").accepted == 1
     answers = [TraceLog(store).get("t1", project) for project in ("default", "shop", "third")]
     assert [kept and kept.steps[-1].action.content for kept in answers] == ["On its way.", "Lost.", None]
+
+
+def _nested(depth: int) -> Any:
+    value: Any = 0
+    for _ in range(depth):
+        value = [value]
+    return value
+
+
+def _with_step(event: dict[str, Any], **fields: Any) -> dict[str, Any]:
+    return {**event, "steps": [{**event["steps"][0], **fields}, *event["steps"][1:]]}
+
+
+def _with_arguments(event: dict[str, Any], arguments: dict[str, Any]) -> dict[str, Any]:
+    call = {"id": "c1", "name": "get_order", "arguments": arguments}
+    return _with_step(event, action={"role": "assistant", "tool_calls": [call]})
+
+
+@pytest.mark.parametrize("depth", [64, 200, 300, 900])
+def test_what_is_nested_too_deeply_to_be_read_again_is_refused(store: Store, trace: Make, depth: int) -> None:
+    event = trace("t1").to_json()
+    told = r"event 0 \(id 't1'\): .*nested more than 64 levels deep; send what is deeper as text$"
+    tool = {"name": "get_order", "description": "", "parameters": {"a": _nested(depth)}}
+    for bad in (
+        _change(event, metadata={"a": _nested(depth)}),
+        _with_arguments(event, {"a": _nested(depth)}),
+        _change(event, tools=[tool]),
+    ):
+        with pytest.raises(InputError, match=told) as caught:
+            take_events(store, bad)
+        assert len(str(caught.value)) < 400
+
+
+def test_what_is_nested_as_deeply_as_may_be_is_read_again(store: Store, trace: Make) -> None:
+    take_events(store, _with_arguments(trace("t1", metadata={"a": _nested(63)}).to_json(), {"a": _nested(63)}))
+    (kept,) = TraceLog(store).of_day(trace("t1").day, "default")
+    assert kept.metadata == {"a": _nested(63)}
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        (lambda event: _with_step(event, cost=1e308), r"steps\.0\.cost: .*less than or equal to .*, got 1e\+308"),
+        (lambda event: _with_step(event, cost=1e999), r"steps\.0\.cost: .*finite number, got inf"),
+        (lambda event: _with_step(event, latency_seconds=1e10), r"steps\.0\.latency_seconds: .*, got 1"),
+        (lambda event: _with_step(event, reward=-1e308), r"steps\.0\.reward: .*, got -1e\+308"),
+        (
+            lambda event: _with_step(event, usage={"prompt_tokens": 10**30, "completion_tokens": 1}),
+            r"steps\.0\.usage\.prompt_tokens: ",
+        ),
+        (lambda event: _change(event, metadata={"a": [1e999]}), "metadata: it holds a number that is not finite"),
+        (lambda event: _with_arguments(event, {"a": -1e999}), "arguments of call 'c1': .* not finite"),
+        (lambda event: _change(event, metadata={"a": {"\ud800": 1}}), "metadata: .* not Unicode"),
+        (lambda event: _with_arguments(event, {"\ud800": 1}), "arguments of call 'c1': .* not Unicode"),
+        (lambda event: _change(event, pseudonyms={"\ud800": "x"}), "pseudonyms: .* not Unicode"),
+    ],
+)
+def test_what_would_be_kept_otherwise_than_it_came_is_refused(
+    store: Store, trace: Make, change: Callable[[dict[str, Any]], dict[str, Any]], told: str
+) -> None:
+    with pytest.raises(InputError, match=told):
+        take_events(store, change(trace("t1").to_json()))
+    assert TraceLog(store).get("t1", "default") is None
+
+
+def test_a_trace_that_reads_otherwise_once_kept_is_refused(trace: Make) -> None:
+    """Copies are not validated: the rule does not trust whoever made the trace."""
+    step = trace("t1").steps[0].model_copy(update={"latency_seconds": 1e30})
+    with pytest.raises(InputError, match=r"it could not be read again: steps\.0\.latency_seconds"):
+        require_trace(trace("t1").model_copy(update={"steps": (step,)}))
+    with pytest.raises(InputError, match="metadata: it would be kept otherwise"):
+        require_trace(trace("t1").model_copy(update={"metadata": {"a": (1, 2)}}))
