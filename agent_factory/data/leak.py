@@ -1,7 +1,8 @@
 """Looks for held-out scenarios in training rows: by name, by wording, and by the people in them.
 
 Two openings are near where at least 80 % of their word triples are shared, numbers and placeholders
-masked; so a template that was filled in anew counts, a greeting in common does not.
+masked; so a template that was filled in anew counts, a greeting in common does not. Rows pass through:
+what is in memory grows with the scenarios alone.
 """
 
 from __future__ import annotations
@@ -9,18 +10,20 @@ from __future__ import annotations
 import json
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 from agent_factory.contracts.scenario import Scenario, ScenarioSet
 from agent_factory.core.artifact import Artifacts
-from agent_factory.core.recipe import load_recipe
+from agent_factory.data.clean import redactor_of_recipe
 from agent_factory.data.dataset import read_scenario_set
 from agent_factory.data.row import Row
 from agent_factory.privacy.label import PLACEHOLDER, label_of
 from agent_factory.privacy.redactor import Redactor, open_redactor
 
 NEAR = 0.8
+_KEPT = 10_000
 _SHINGLE = 3
 _NUMBER = re.compile(r"\d+(?:[.,]\d+)*")
 _WORD = re.compile(r"\w+")
@@ -28,30 +31,31 @@ _PEOPLE = ("PERSON:", "EMAIL:", "USER:")
 
 
 class Leak(NamedTuple):
-    """A row that is too close to a held-out scenario, and in what."""
+    """A row that is too close to a held-out scenario, told as ``<set>/<id>``, and in what."""
 
     row: int
     scenario: str
     how: str
 
 
-def find_leaks(artifacts: Artifacts, rows: list[Row], held_out: ScenarioSet) -> list[Leak]:
-    """Leaks in the order of rows, at most one a row."""
-    redactor = open_redactor(load_recipe(held_out.recipe))
-    scenarios = read_scenario_set(artifacts, held_out)
-    names = {scenario.id for scenario in scenarios}
+def find_leaks(artifacts: Artifacts, rows: Iterable[Row], held_out: Sequence[ScenarioSet]) -> Iterator[Leak]:
+    """Leaks of the scenarios of all these sets, in the order of rows, at most one a row."""
+    names: dict[str, str] = {}
     people: dict[str, str] = {}
     wording = _Wording()
-    for scenario in scenarios:
-        session = redactor.open_session()
-        redactor.redact_json(scenario.state, session)
-        wording.add(scenario.id, " ".join(_openings_of(scenario, redactor)))
-        for placeholder, found in session.hashes.items():
-            people[f"{label_of(placeholder)}:{found}"] = scenario.id
-    leaks: list[Leak] = []
+    for scenario_set in held_out:
+        # Where the recipe is gone, people are still found by the rules that hold for all.
+        redactor = redactor_of_recipe(scenario_set.recipe) or open_redactor()
+        for scenario in read_scenario_set(artifacts, scenario_set):
+            name = f"{scenario_set.id}/{scenario.id}"
+            names.setdefault(scenario.id, name)
+            session = redactor.open_session()
+            redactor.redact_json(scenario.state, session)
+            wording.add(name, " ".join(_openings_of(scenario, redactor)))
+            for placeholder, found in session.hashes.items():
+                people.setdefault(f"{label_of(placeholder)}:{found}", name)
     for index, row in enumerate(rows):
-        leaks.extend(_first_leak(index, row, names, people, wording))
-    return leaks
+        yield from _first_leak(index, row, names, people, wording)
 
 
 def opening_of(messages: list[dict[str, Any]]) -> str:
@@ -65,9 +69,11 @@ def opening_of(messages: list[dict[str, Any]]) -> str:
     return " ".join(said)
 
 
-def _first_leak(index: int, row: Row, names: set[str], people: dict[str, str], wording: _Wording) -> Iterator[Leak]:
+def _first_leak(
+    index: int, row: Row, names: dict[str, str], people: dict[str, str], wording: _Wording
+) -> Iterator[Leak]:
     if row.get("task") in names:
-        yield Leak(index, row["task"], "same scenario")
+        yield Leak(index, names[row["task"]], "same scenario")
         return
     for opening in _openings_in(row):
         if found := wording.find(opening):
@@ -98,7 +104,7 @@ class _Wording:
         self._exact: dict[str, str] = {}
         self._sizes: dict[str, int] = {}
         self._with: dict[tuple[str, ...], list[str]] = {}
-        self._known: dict[str, tuple[str, str] | None] = {}
+        self.find = lru_cache(_KEPT)(self._look)
 
     def add(self, name: str, opening: str) -> None:
         """Remember an opening."""
@@ -108,23 +114,17 @@ class _Wording:
         for triple in triples:
             self._with.setdefault(triple, []).append(name)
 
-    def find(self, opening: str) -> tuple[str, str] | None:
-        """The scenario that an opening is equal or near to, and which of the two."""
-        if opening not in self._known:
-            self._known[opening] = self._look(opening)
-        return self._known[opening]
-
     def _look(self, opening: str) -> tuple[str, str] | None:
+        """The scenario that an opening is equal or near to, and which of the two."""
         if not opening.strip():
             return None
         if same := self._exact.get(_plain(opening)):
             return same, "same opening"
         triples = _triples(opening)
         shared = Counter(name for triple in triples for name in self._with.get(triple, ()))
-        for name, count in shared.most_common(1):
-            if count / (len(triples) + self._sizes[name] - count) >= NEAR:
-                return name, "near opening"
-        return None
+        alike = {name: count / (len(triples) + self._sizes[name] - count) for name, count in shared.items()}
+        nearest = max(alike, key=alike.__getitem__, default=None)
+        return (nearest, "near opening") if nearest is not None and alike[nearest] >= NEAR else None
 
 
 def _plain(text: str) -> str:

@@ -9,6 +9,7 @@ places and organisations are not looked for.
 from __future__ import annotations
 
 import re
+from bisect import bisect_right
 from collections.abc import Iterable, Sequence
 from functools import lru_cache
 from typing import TYPE_CHECKING
@@ -91,11 +92,14 @@ class Detector:
 
 def choose(found: Iterable[Finding], text: str) -> tuple[Finding, ...]:
     """The longest of overlapping findings (the surest of equally long ones), in order of place."""
-    taken = [match.span() for match in PLACEHOLDER.finditer(text)] if "<" in text else []
+    spans = [match.span() for match in PLACEHOLDER.finditer(text)] if "<" in text else []
+    starts, ends = [start for start, _ in spans], [end for _, end in spans]  # of what is taken, which ascend
     chosen: list[Finding] = []
     for finding in sorted(found, key=lambda f: (f.start - f.end, -f.score, f.start)):
-        if all(finding.end <= start or end <= finding.start for start, end in taken):
-            taken.append((finding.start, finding.end))
+        place = bisect_right(ends, finding.start)
+        if place == len(starts) or finding.end <= starts[place]:
+            starts.insert(place, finding.start)
+            ends.insert(place, finding.end)
             chosen.append(finding)
     return tuple(sorted(chosen, key=lambda f: f.start))
 

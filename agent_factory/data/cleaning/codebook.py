@@ -79,10 +79,10 @@ def refit_codebook(store: Store, artifacts: Artifacts, project: str, days: Seque
 
 
 def measure_drift(codebook: Codebook, similarities: Sequence[float]) -> float | None:
-    """The share of traces beyond the codebook's reach; None where there are no traces."""
+    """The share of traces beyond the codebook's reach, or unlike all clusters; None where there are no traces."""
     if not similarities:
         return None
-    return sum(similarity < codebook.reach for similarity in similarities) / len(similarities)
+    return sum(similarity < codebook.reach or similarity <= 0 for similarity in similarities) / len(similarities)
 
 
 def _unflagged(artifacts: Artifacts, project: str, days: Sequence[str]) -> Iterator[Trace]:

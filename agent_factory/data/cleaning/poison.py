@@ -50,7 +50,7 @@ def _texts(trace: Trace) -> Iterator[tuple[str, str]]:
 @lru_cache(maxsize=4096)
 def _look(text: str) -> tuple[str, str] | None:
     """What is wrong with a text, and a few of its words."""
-    shown = _values(text) if text[:1] in "{[" and "\\" in text else text
+    shown = _values(text) if text[:1] in "{[" else text
     for how, piece in unveil(shown):
         rule = match_rule(fold(piece)) if piece else None
         return f"hidden in {how}" + (f" {rule[0]}" if rule else ""), _quote(rule[1] if rule else piece or "")

@@ -130,6 +130,7 @@ CUES = (
     _cue("|-|–|—|~", r"(?:^|\n)[ \t]*(?:--+|[–—~])[ \t]*", 1, r"[ \t]*(?:\n|\Z)"),
 )
 _CHINESE_CUE = _cue("", rf"(?:{_CHINESE})[\s:：是为叫|*]{{0,5}}", 1)
+_ABOVE = 120  # letters before an address that may hold the name
 _ABOVE_ADDRESS = regex.compile(
     rf"(?<![\p{{L}}\d])(?P<value>{_CAPITAL}(?:[ \t]+(?:\p{{Lu}}\.|(?:{_PARTICLE}[ \t]+)?{_CAPITAL})){{1,3}})"
     r"(?:,[ \t]*|[ \t]*\n[ \t]*)$"
@@ -164,7 +165,8 @@ def find_names_above(look: Look, found: Iterable[Finding]) -> Iterator[Finding]:
     for finding in found:
         if finding.label != "ADDRESS":
             continue
-        match = _ABOVE_ADDRESS.search(look.plain[: finding.start])
+        begin = max(0, finding.start - _ABOVE)
+        match = _ABOVE_ADDRESS.search(look.plain, begin, finding.start)
         if match and not any(is_common(word) or is_place(word) for word in match["value"].split()):
             yield _found(look.text, *match.span("value"))
 

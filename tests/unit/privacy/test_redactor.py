@@ -292,3 +292,28 @@ def test_a_reference_pattern_that_is_none_names_the_file(tmp_path: Path, pattern
     (folder / "policy.md").write_text("Be kind.\n")
     with pytest.raises(InputError, match=rf"\[privacy\] of .*build.toml .*references: .*{told}"):
         open_redactor(Recipe(folder))
+
+
+@pytest.mark.parametrize(
+    "piece",
+    [
+        "12 Main St ",
+        "a@a.",
+        "password: ",
+        "00 ",
+        "1 ",
+        "+1 ",
+        "Dear ",
+        "<a ",
+        '{"a":',
+        "sk-",
+        "王",
+        "北京市",
+        "::",
+        "\n",
+    ],
+)
+def test_a_long_text_is_read_to_its_end(redactor: Redactor, piece: str) -> None:
+    """Where time grew with the square of the length, this would take many minutes."""
+    text = piece * (250_000 // len(piece))
+    redactor.redact_any(text, redactor.open_session())

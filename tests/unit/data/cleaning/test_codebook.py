@@ -9,13 +9,14 @@ import pytest
 
 from agent_factory.contracts import Trace
 from agent_factory.contracts.decision import Codebook, Refresh
+from agent_factory.core import clock
 from agent_factory.core.artifact import Artifacts
 from agent_factory.core.decision import read_clusters
 from agent_factory.core.error import InputError
 from agent_factory.core.store import Store
 from agent_factory.data.clean import clean_day
 from agent_factory.data.cleaning.cluster import OTHER, assign, fit_clusters
-from agent_factory.data.cleaning.codebook import newest_codebook, refit_codebook
+from agent_factory.data.cleaning.codebook import measure_drift, newest_codebook, refit_codebook
 from agent_factory.data.cleaning.picture import draw_clusters
 
 Make = Callable[..., Trace]
@@ -75,6 +76,14 @@ def test_the_same_day_gives_the_same_codebook_and_digest(
     made = clean_day(store, artifacts, "default", DAY)
     assert made == clean_day(store, artifacts, "default", DAY)
     assert made.told["clusters"]["drift"] <= 0.06  # type: ignore[index, call-overload, operator]
+
+
+def test_what_is_like_no_cluster_has_drifted_whatever_the_reach() -> None:
+    fields = {"version": 1, "fitted_on": (DAY,), "traces": 9, "weights": {}, "clusters": (), "silhouette": 0}
+    vague = Codebook.model_validate({"id": "c", "created_at": clock.now(), "reach": 0.0, **fields})
+    assert measure_drift(vague, [0.0, 0.0, 0.4, 0.0]) == 0.75
+    assert measure_drift(vague.model_copy(update={"reach": 0.5}), [0.0, 0.4, 0.5, 0.9]) == 0.5
+    assert measure_drift(vague, []) is None
 
 
 def test_new_tasks_drift_and_a_refit_names_them_and_refreshes_the_days(
