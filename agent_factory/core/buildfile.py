@@ -1,31 +1,42 @@
-"""``build.toml`` as it must be: its sections and their keys.
+"""``build.toml`` and ``gate.toml`` as they must be: their sections and keys.
 
-Invariant: a key that no section knows is refused, so that a misspelt one is not silently ignored.
+Invariants: a key that no section knows is refused, so that a misspelt one is not silently ignored; so is
+a number that a stage could not work with, hours before that stage.
 """
 
 from __future__ import annotations
 
 import re
-from typing import Annotated, Any
+from typing import Annotated, Any, Self
 
-from pydantic import Field, PlainSerializer, field_validator
+from pydantic import ConfigDict, Field, PlainSerializer, ValidationInfo, field_validator, model_validator
 
-from agent_factory.contracts.build import EvaluationSpec
+from agent_factory.contracts.build import EvaluationSpec, GateSpec
 from agent_factory.contracts.dataset import Filters
 from agent_factory.contracts.record import Count, Json, Part
+from agent_factory.contracts.scenario import LEVELS
+
+MAX_SEED = 2**32 - 1
+"""The largest seed that numpy, and with it a trainer, takes."""
 
 
-class BuildSection(Part):
+class Section(Part):
+    """A table of settings: its numbers are finite, as JSON, in which they are kept, has no others."""
+
+    model_config = ConfigDict(allow_inf_nan=False)
+
+
+class BuildSection(Section):
     """``[build]``: the base model, how much data it needs, how many scenarios it trains on."""
 
     base_model: str
     min_rows: Count
     train_scenarios: int = Field(ge=5)
-    seed: Count = 0
+    seed: int = Field(default=0, ge=0, le=MAX_SEED)
     priority: int = 0
 
 
-class CodeSection(Part):
+class CodeSection(Section):
     """``[recipe]``: where the recipe's own code is, each as ``module:function``; a ``judge`` may be left out."""
 
     simulator: str
@@ -39,7 +50,7 @@ class CodeSection(Part):
         return self.model_dump(exclude_none=True)
 
 
-class TrafficSection(Part):
+class TrafficSection(Section):
     """``[first_traffic]``: how many episodes the predecessor plays, spread over how many past days."""
 
     episodes: int = Field(ge=1)
@@ -47,7 +58,7 @@ class TrafficSection(Part):
     seed: Count = 0
 
 
-class RolloutSection(Part):
+class RolloutSection(Section):
     """``[rollouts]``: how many episodes, how many of each scenario, how warm, how many at once.
 
     ``max_tokens`` is the longest that an action may be, in evaluations too.
@@ -59,15 +70,24 @@ class RolloutSection(Part):
     concurrency: int = Field(ge=1)
     max_tokens: int = Field(default=160, ge=1)
 
+    @model_validator(mode="after")
+    def _check_share(self) -> Self:
+        if self.samples > self.episodes:
+            raise ValueError(
+                f"samples = {self.samples} of each scenario are more than the episodes = {self.episodes} in all: "
+                "no scenario would be played"
+            )
+        return self
 
-class ReturnSection(Part):
+
+class ReturnSection(Section):
     """``[return_traces]``: today's partition is told of new traces at this count or this age."""
 
     count: int = Field(ge=1)
     age_seconds: float = Field(ge=0)
 
 
-class PriceSection(Part):
+class PriceSection(Section):
     """``[prices]``: what a core-hour and a million tokens cost."""
 
     currency: str = Field(pattern="^[A-Z]{3}$")
@@ -76,19 +96,19 @@ class PriceSection(Part):
     completion_million_tokens: float = Field(ge=0)
 
 
-class RuntimeSection(Part):
+class RuntimeSection(Section):
     """``[runtime]``: where a live agent's tools answer; without an address, the recipe's simulator does."""
 
     tools_url: str | None = Field(default=None, pattern="^https?://")
 
 
-class DemoSection(Part):
+class DemoSection(Section):
     """``[demo]``: what the round says to a freshly deployed agent, in the world of ``demo_state``."""
 
     messages: tuple[str, ...] = Field(min_length=1, max_length=10)
 
 
-class PrivacySection(Part):
+class PrivacySection(Section):
     """``[privacy]``: a regular expression of reference numbers (of orders, say) that lead to a person.
 
     ``recognizers`` are plugged in beside the rules: each ``module:Class`` or a table with ``class`` and its arguments.
@@ -113,7 +133,7 @@ def _dump_set(filters: Filters) -> dict[str, Any]:
     return filters.model_dump(mode="json", exclude_unset=True)
 
 
-class TrainingSection(Part):
+class TrainingSection(Section):
     """``[training]``: the stages in order, each ``[[training.stage]]`` with a kind and its parameters."""
 
     stage: tuple[dict[str, Any], ...] = Field(min_length=1)
@@ -138,3 +158,25 @@ class RecipeSettings(Part):
     data: Annotated[Filters, PlainSerializer(_dump_set)] = Filters()
     runtime: RuntimeSection = RuntimeSection()
     privacy: PrivacySection = PrivacySection()
+
+    @field_validator("data")
+    @classmethod
+    def _check_rows(cls, data: Filters, info: ValidationInfo) -> Filters:
+        build: BuildSection | None = info.data.get("build")
+        if build is not None and data.max_rows is not None and data.max_rows < build.min_rows:
+            raise ValueError(f"max_rows = {data.max_rows} is less than the build's min_rows = {build.min_rows}")
+        return data
+
+
+class GateFile(GateSpec):
+    """``gate.toml``: its levels are those that scenarios have."""
+
+    @field_validator("min_level_success")
+    @classmethod
+    def _check_levels(cls, bounds: dict[str, float]) -> dict[str, float]:
+        for level, bound in bounds.items():
+            if level not in LEVELS:
+                raise ValueError(f"there is no level {level!r}: scenarios have {', '.join(LEVELS)}")
+            if not 0 <= bound <= 1:
+                raise ValueError(f"{level} = {bound} is no share: expected 0 to 1")
+        return bounds

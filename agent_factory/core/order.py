@@ -22,7 +22,7 @@ from agent_factory.contracts.build import (
 )
 from agent_factory.contracts.record import Json
 from agent_factory.core import clock
-from agent_factory.core.buildfile import RecipeSettings
+from agent_factory.core.buildfile import GateFile, RecipeSettings
 from agent_factory.core.day import require_days
 from agent_factory.core.digest import digest_json
 from agent_factory.core.error import ConflictError
@@ -165,6 +165,6 @@ def _read_stages(recipe: Recipe, settings: RecipeSettings) -> tuple[StageSpec, .
 
 def _read_gate(recipe: Recipe, overrides: Mapping[str, Any]) -> GateSpec:
     try:
-        return GateSpec.model_validate({**recipe.gate, **overrides})
+        return GateSpec.model_validate(GateFile.model_validate({**recipe.gate, **overrides}).model_dump())
     except ValidationError as error:
         raise explain(f"{recipe.folder / 'gate.toml'}", error, {"gate": overrides}, "gate") from error

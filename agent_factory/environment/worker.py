@@ -74,7 +74,7 @@ def run_rollouts(store: Store, artifacts: Artifacts, build: BuildSpec) -> list[s
     settings = _read_rollouts(build)
     model = find_model(store, build, "sft")
     scenarios = read_scenarios(artifacts, store.get(ScenarioSet, f"{build.id}-train"))
-    count = min(len(scenarios), max(1, settings["episodes"] // settings["samples"]))
+    count = min(len(scenarios), settings["episodes"] // settings["samples"])
     job = _sampled(build, model, scenarios[:count], f"{build.id}-{model.id}", rollout_path(model))
     with track(store, "environment", "rollouts", build=build.id, scope=build.id, project=build.project) as progress:
         _run(store, artifacts, build, job, progress)

@@ -14,6 +14,7 @@ from pydantic import Field, ValidationError, model_validator
 from agent_factory.contracts.build import BuildSpec, StageKind
 from agent_factory.contracts.model import ModelStage
 from agent_factory.contracts.record import Part
+from agent_factory.core.buildfile import Section
 from agent_factory.core.error import FactoryError, InputError
 from agent_factory.core.override import explain
 from agent_factory.gateway.checkpoint import REMEDY, verify_checkpoint
@@ -21,7 +22,7 @@ from agent_factory.gateway.checkpoint import REMEDY, verify_checkpoint
 MODEL_STAGES: dict[StageKind, ModelStage] = {"pretrain": "base", "sft": "sft", "reward": "reward", "rft": "policy"}
 
 
-class NanoSettings(Part):
+class NanoSettings(Section):
     """The shape of the nano model, ``[nano]`` in build.toml."""
 
     vocabulary: int = Field(default=768, ge=300, le=65_536)
@@ -42,7 +43,7 @@ class NanoSettings(Part):
         return self
 
 
-class FitSettings(Part):
+class FitSettings(Section):
     """How long and how fast a stage learns; ``save_steps`` apart, two steps of a killed worker are the same.
 
     With ``optimizer = "muon"`` the matrices of the layers learn at ``matrix_learning_rate`` by Muon.

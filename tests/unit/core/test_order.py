@@ -78,6 +78,7 @@ def test_what_is_not_toml_is_told_with_its_place(recipe: Recipe) -> None:
         ("build.toml", "[rollouts]", "[rollout]", "rollout"),
         ("build.toml", "train_scenarios = ", "train_scenarios = -", "train_scenarios"),
         ("gate.toml", "min_success", "minimal_success", "minimal_success"),
+        ("gate.toml", "L5 = ", "L6 = ", "gate.toml is not as expected: min_level_success: .*no level 'L6'"),
     ],
 )
 def test_a_wrong_key_is_named(recipe: Recipe, name: str, old: str, new: str, told: str) -> None:
@@ -103,6 +104,17 @@ def test_a_wrong_override_is_refused(recipe: Recipe, overrides: dict[str, object
         ({"data": {"min_scor": 1}}, "override is not as expected: data.min_scor"),
         ({"data": {"project": "x"}}, "override is not as expected: data.project"),
         ({"training": {"sft": {"kind": "rft"}}}, "override 'training.sft.kind'"),
+        (
+            {"gate": {"min_level_success": {"L9": 0.5}}},
+            "override is not as expected: gate.min_level_success: .*no level 'L9': scenarios have L1, L2, L3, L4, L5",
+        ),
+        ({"gate": {"min_level_success": {"L1": 5}}}, "gate.min_level_success: .*L1 = 5.0 is no share"),
+        ({"rollouts": {"samples": 11, "episodes": 10}}, "rollouts: .*samples = 11 of each .* episodes = 10 in all"),
+        ({"rollouts": {"episodes": 3}}, "override is not as expected: rollouts: .*samples = 4 .* episodes = 3 in all"),
+        ({"rollouts": {"temperature": float("nan")}}, "rollouts.temperature: .*finite"),
+        ({"prices": {"cpu_core_hour": float("inf")}}, "prices.cpu_core_hour: .*finite"),
+        ({"build": {"seed": 2**32}}, "build.seed: .*less than or equal to 4294967295"),
+        ({"data": {"max_rows": 199}}, "data: .*max_rows = 199 is less than the build's min_rows = 200"),
     ],
 )
 def test_a_wrong_override_is_named_and_no_file(recipe: Recipe, overrides: dict[str, object], told: str) -> None:

@@ -18,6 +18,7 @@ def test_the_stages_of_a_build_are_checked(build):
             r"stage 'sft' of build 'B1' is not as expected: steps: .*greater than or equal to 1, got 0",
         ),
         ("rft", {"stepz": 3}, r"stepz: Extra inputs.*It may have: steps, batch"),
+        ("sft", {"learning_rate": float("inf")}, r"learning_rate: .*finite number, got inf"),
         ("reward", {"held_out_share": "most"}, r"held_out_share: .*got 'most'"),
     ],
 )
