@@ -38,3 +38,6 @@ GATE = AssetCheckKey(REPORT, "gate")
 
 ASIDE = frozenset({AGENT_COST, USAGE, ORDERED_ROLLOUTS, TASKSET_REPORT})
 """What is made beside a build: whether it failed says nothing of the build's order."""
+
+REPORTED_BY = "agent-factory/reported_by"
+"""Tag of a report of ``runtime/traces``: the sensor that made it."""

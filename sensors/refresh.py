@@ -48,5 +48,5 @@ def _report(request: Refresh, traces: int) -> dg.AssetMaterialization:
         partition=request.day,
         description=request.reason,
         metadata={"new": 0, "dagster/row_count": traces, "refresh": request.id},
-        tags={"dagster/data_version": request.id},
+        tags={"dagster/data_version": request.id, keys.REPORTED_BY: "refresh_days"},
     )

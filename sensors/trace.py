@@ -97,5 +97,5 @@ def _report(arrival: Arrival, total: int) -> dg.AssetMaterialization:
         partition=arrival.day,
         description=f"{arrival.traces} new traces of {arrival.day}",
         metadata={"new": arrival.traces, "dagster/row_count": total, "last_number": arrival.last_number},
-        tags={"dagster/data_version": f"{total}-{arrival.last_number}"},
+        tags={"dagster/data_version": f"{total}-{arrival.last_number}", keys.REPORTED_BY: "return_traces"},
     )

@@ -115,5 +115,5 @@ def format_measured(run: StageRun) -> str:
     return ", ".join(
         f"{name} {value:.4g}" if isinstance(value, float) else f"{name} {value}"
         for name, value in run.measured.items()
-        if name != "requested_by"
+        if name not in ("requested_by", "reported_by")
     )

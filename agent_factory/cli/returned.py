@@ -38,7 +38,7 @@ def show_return(
         raise WorkerError(f"session {session!r} left no trace in the store: see the API's log")
     day = traces[-1].day
     say(f"  {len(traces)} traces of the session are in the store; waiting for them in the data of {day}")
-    run = _wait_for_day(store, project, day, since, check, time.monotonic() + deadline_seconds)
+    events, run = _wait_for_day(store, project, day, since, check, time.monotonic() + deadline_seconds)
     wanted = {trace.id for trace in traces if trace.steps}
     clean = artifacts.read_traces(day_path(project, day, "clean_events"))
     found = sum(1 for trace in clean if trace.id in wanted)
@@ -46,10 +46,10 @@ def show_return(
         raise WorkerError(
             f"the data of {day} was made again, but has {found} of the session's {len(wanted)} traces in clean_events"
         )
-    asked = run.measured.get("requested_by", "its automation condition")
     say(
         f"  partition {day} of data/events, data/clean_events and data/labels was materialized again "
-        f"at {run.updated_at:%H:%M:%S}: reported by sensor return_traces, run by {asked}; "
+        f"at {run.updated_at:%H:%M:%S}: reported by {events.measured['reported_by']}, "
+        f"run by {run.measured['requested_by']}; "
         f"clean_events has all {found} of them"
     )
     return run
@@ -57,14 +57,15 @@ def show_return(
 
 def _wait_for_day(
     store: Store, project: str, day: str, since: datetime, check: Callable[[], None], end: float
-) -> StageRun:
+) -> tuple[StageRun, StageRun]:
+    """The stages that made the day's events and its labels."""
     scope = day_scope(project, day)
     while True:
         events = store.peek(StageRun, f"{scope}.data.events")
         last = store.peek(StageRun, f"{scope}.data.{_LAST}")
         # The run must have begun after the conversation, so that its events hold all of it.
         if events and last and events.started_at > since and last.started_at > since and last.state == "done":
-            return last
+            return events, last
         if last is not None and last.state == "failed" and last.updated_at > since:
             raise WorkerError(f"stage {last.id} failed: {last.error}")
         check()

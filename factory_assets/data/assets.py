@@ -22,8 +22,11 @@ _POOL = "data"
 
 
 def describe_file(file: Any) -> dg.MaterializeResult:
-    """A file of a day: rows, digest and path."""
-    metadata = {"dagster/row_count": file.rows, "digest": file.digest, "path": file.path}
+    """A file of a day: rows, digest, path, and which traces could not be read and were set aside."""
+    metadata: dict[str, Any] = {"dagster/row_count": file.rows, "digest": file.digest, "path": file.path}
+    if file.set_aside.count:
+        metadata["set_aside"] = file.set_aside.count
+        metadata["set_aside_traces"] = dg.MetadataValue.json(file.set_aside.model_dump()["examples"])
     return dg.MaterializeResult(metadata=metadata, data_version=dg.DataVersion(file.digest))
 
 
@@ -75,9 +78,18 @@ def events(
     from agent_factory.data.event import write_events_day
 
     records = store.open()
-    with working(context, records, store.project):
+    with working(context, records, store.project) as progress:
+        progress.update(reported_by=_find_reporter(context))
         file = write_events_day(records, artifacts.open(), store.project, context.partition_key)
     return _add_docs(describe_file(file), artifacts, file.path)
+
+
+def _find_reporter(context: dg.AssetExecutionContext) -> str:
+    """Who told of the day's traces last: a sensor, or nobody where the day is made unasked."""
+    wanted = dg.AssetRecordsFilter(asset_key=keys.TRACES, asset_partitions=[context.partition_key])
+    told = context.instance.fetch_materializations(wanted, limit=1).records
+    made = told[0].asset_materialization if told else None
+    return "nobody" if made is None else (made.tags or {}).get(keys.REPORTED_BY, "a person")
 
 
 @day_asset(

@@ -16,6 +16,7 @@ from dagster._daemon.backfill import execute_backfill_iteration
 from dagster._daemon.run_coordinator.queued_run_coordinator_daemon import QueuedRunCoordinatorDaemon
 
 from agent_factory.contracts import Message, Step, Trace
+from agent_factory.contracts.stage import StageRun
 from agent_factory.core.store import Store
 from agent_factory.core.tracelog import TraceLog
 from factory_assets import keys
@@ -104,6 +105,22 @@ def test_an_unchanged_day_has_the_same_data_versions(
     assert explain_day(instance, DAY, 2) == f"data/clean_events of {DAY} is not made yet"
     later = make(*whole)
     assert all(later[name] != first[name] for name in first)
+
+
+@pytest.mark.parametrize("sensor", ["return_traces", "refresh_days", None])
+def test_the_days_events_know_who_told_of_its_traces(
+    store: Store, resources: dict[str, Any], instance: dg.DagsterInstance, sensor: str | None
+) -> None:
+    put_trace(store, "t1")
+    if sensor is not None:
+        tags = {keys.REPORTED_BY: sensor}
+        told = dg.AssetMaterialization(asset_key=keys.TRACES, partition=DAY, tags=tags)
+        instance.report_runless_asset_event(told)
+        other = dg.AssetMaterialization(asset_key=keys.TRACES, partition=MONTH[0], tags={keys.REPORTED_BY: "another"})
+        instance.report_runless_asset_event(other)
+    dg.materialize([events, schema], partition_key=DAY, resources=resources, instance=instance)
+    (stage,) = store.find(StageRun)
+    assert stage.measured["reported_by"] == (sensor or "nobody")
 
 
 def test_the_assets_link_to_the_data_docs_of_their_checks(

@@ -55,7 +55,7 @@ def test_a_round_ends_with_a_deployed_agent_and_its_conversation_as_data(
     assert {trace.model for trace in returned} == {serving.model}
     told = first_round.stdout + first_round.stderr
     assert re.search(
-        rf"partition {today} of .* was materialized again .* by sensor\s+return_traces", told, re.DOTALL
+        rf"partition {today} of .* was materialized again .* reported\s+by\s+return_traces", told, re.DOTALL
     ), told
 
 

@@ -130,6 +130,9 @@ def deploy(store: Store, agent: str = "support_desk") -> None:
     store.put(deployment)
 
 
+WHO = {"requested_by": "refresh_day_data", "reported_by": "refresh_days"}
+
+
 def test_a_pass_ends_only_with_its_deployment(store: Store, build: BuildSpec) -> None:
     assert find_end(store, build) is None
     store.put(report())
@@ -310,7 +313,7 @@ def test_the_return_is_proved_by_the_days_clean_events(store: Store, capsys: Any
     with pytest.raises(DeadlineError, match="did not come back"):
         show_return(store, artifacts, "default", "s1", since, check=lambda: None, deadline_seconds=-1)
     for thing in ("events", "labels"):
-        store.put(stage(f"2026-10-30.default.data.{thing}", "done", measured={"requested_by": "refresh_day_data"}))
+        store.put(stage(f"2026-10-30.default.data.{thing}", "done", measured=WHO))
     artifacts.write_traces("projects/default/days/2026-10-30/clean_events.parquet", [session_trace("t1")])
     with pytest.raises(WorkerError, match="has 1 of the session's 2"):
         show_return(store, artifacts, "default", "s1", since, check=lambda: None, deadline_seconds=5)
@@ -321,5 +324,6 @@ def test_the_return_is_proved_by_the_days_clean_events(store: Store, capsys: Any
     told = capsys.readouterr().err
     assert "partition 2026-10-30" in told
     assert "refresh_day_data" in told
+    assert "reported by refresh_days" in " ".join(told.split())
     with pytest.raises(WorkerError, match="left no trace"):
         show_return(store, artifacts, "default", "s9", since, check=lambda: None)
