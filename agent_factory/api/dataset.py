@@ -74,7 +74,7 @@ class DatasetRequest(Filters):
 
 @router.post("/datasets/create", status_code=202, summary="Order a dataset", responses=tell(404, 409, 422))
 def create_dataset(body: DatasetRequest, response: Response, context: Ctx, key: Key = None) -> OrderReply:
-    """The order; when it is done, its ``reason`` names the dataset."""
+    """The order; when it is done, its ``reason`` names the dataset. One that fails its checks fails the order."""
     request = body.model_dump(mode="json")
     if body.build is not None:
         build = context.get(BuildSpec, body.build)
@@ -147,10 +147,10 @@ def _work(context: Context, order: Order) -> None:
 
 
 def _make(context: Context, order: Order) -> DatasetManifest:
-    from agent_factory.data.dataset import build_dataset
+    from agent_factory.data.inspection import build_inspected, require_passed
 
     body = DatasetRequest.model_validate(order.request)
-    return build_dataset(context.store, context.artifacts, body.kind, to_query(body, order.project))
+    return require_passed(build_inspected(context.store, context.artifacts, body.kind, to_query(body, order.project)))
 
 
 def to_query(body: DatasetRequest, project: str) -> DatasetQuery:

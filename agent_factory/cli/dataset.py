@@ -49,10 +49,13 @@ def build(
     seed: Annotated[int, number(0, MOST, "Of the budget's choice and of the split.")] = 0,
     as_json: JsonFlag = False,
 ) -> None:
-    """Build a dataset from prepared days, in this process; the same request makes it once."""
+    """Build a dataset from prepared days, in this process, and check it; the same request makes it once.
+
+    Exit 1 where a check did not pass: the dataset is there to be looked at, and is not exported.
+    """
     asked = {name: value for name, value in locals().items() if value is not None}  # options are named as its fields
     from agent_factory.api.dataset import DatasetRequest, to_query
-    from agent_factory.data.dataset import build_dataset
+    from agent_factory.data.inspection import build_inspected, require_passed
 
     for name in ("as_json", "split", "together"):
         asked.pop(name, None)
@@ -62,7 +65,9 @@ def build(
         asked["split"] = _read_split(split, together, seed)
     body = DatasetRequest.model_validate(asked)
     desk = open_desk()
-    show(build_dataset(desk.store, desk.artifacts, body.kind, to_query(body, desk.project)), as_json)
+    made = build_inspected(desk.store, desk.artifacts, body.kind, to_query(body, desk.project))
+    show(made, as_json)
+    require_passed(made)
 
 
 def _read_split(text: str, together: list[str] | None, seed: int) -> dict[str, Any]:

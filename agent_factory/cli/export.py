@@ -49,6 +49,7 @@ def _export(dataset: str | None, format_: Any, out: Path, file_type: Any, days: 
     from agent_factory.contracts.build import DataWindow
     from agent_factory.contracts.dataset import DatasetManifest
     from agent_factory.data.export import export_dataset, export_traces, read_days, read_traces_of
+    from agent_factory.data.inspection import require_passed
 
     desk = open_desk()
     if dataset is None:
@@ -59,4 +60,5 @@ def _export(dataset: str | None, format_: Any, out: Path, file_type: Any, days: 
     manifest = desk.get(DatasetManifest, dataset)
     if format_ == "otlp":
         return export_traces(read_traces_of(desk.artifacts, manifest), out)
+    require_passed(manifest)
     return export_dataset(desk.artifacts, manifest, format_, out, file_type)

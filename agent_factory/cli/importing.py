@@ -137,13 +137,14 @@ def _require(outcome: Any) -> None:
 
 def _build_datasets(desk: Any, days: tuple[str, ...], recipe: str | None) -> list[dict[str, Any]]:
     """An SFT and a preference dataset of the days, of a recipe's traces or of all; why where one has none."""
-    from agent_factory.data.dataset import DatasetQuery, build_dataset
+    from agent_factory.data.dataset import DatasetQuery
+    from agent_factory.data.inspection import build_inspected
 
     made: list[dict[str, Any]] = []
     for kind in ("sft", "preference"):
         try:
             query = DatasetQuery(days=days, project=desk.project, recipe=recipe)
-            made.append(build_dataset(desk.store, desk.artifacts, kind, query).model_dump(mode="json"))
+            made.append(build_inspected(desk.store, desk.artifacts, kind, query).model_dump(mode="json"))
         except InputError as error:  # what was taken in is there all the same
             made.append({"kind": kind, "rows": 0, "reason": str(error)})
     return made
@@ -152,7 +153,10 @@ def _build_datasets(desk: Any, days: tuple[str, ...], recipe: str | None) -> lis
 def _tell_dataset(made: dict[str, Any]) -> str:
     if "reason" in made:
         return f"no {made['kind']} dataset was built: {made['reason']}"
-    return f"{made['id']}: {made['kind']}, {made['rows']} rows of {made['trace_count']} traces, {made['path']}"
+    failed = "".join(
+        f"; {check['check']} did not pass: {check['said']}" for check in made["checks"] if not check["passed"]
+    )
+    return f"{made['id']}: {made['kind']}, {made['rows']} rows of {made['trace_count']} traces, {made['path']}{failed}"
 
 
 @contextmanager

@@ -90,6 +90,19 @@ class SplitFile(Part):
     digest: str
 
 
+class Verdict(Part):
+    """What a check said of a dataset: ``against`` are the held-out sets that it was compared with.
+
+    ``data_docs`` is the artifact of Great Expectations' page.
+    """
+
+    check: str
+    passed: bool
+    said: str
+    against: tuple[Name, ...] = ()
+    data_docs: str | None = None
+
+
 class DatasetManifest(Record):
     """A dataset as made: ``id`` is ``D<number>``, ``path`` a parquet artifact.
 
@@ -97,7 +110,7 @@ class DatasetManifest(Record):
     ``digest`` is over the rows in order: the same inputs give the same digest. Where it is split,
     ``splits`` has a file each and ``path`` is what training reads, the first of them; ``rows`` are all
     rows. ``types`` is the schema, ``counts`` tells how many traces were looked through and why some were
-    left out. ``query`` holds the filters, the budget and the seeds.
+    left out. ``query`` holds the filters, the budget and the seeds. ``checks`` is what its checks last said.
     """
 
     kind: DatasetKind
@@ -113,10 +126,15 @@ class DatasetManifest(Record):
     splits: tuple[SplitFile, ...] = ()
     counts: dict[str, int] = Field(default_factory=dict)
     statistics: Json = Field(default_factory=dict)
+    checks: tuple[Verdict, ...] = ()
 
     def paths(self) -> tuple[str, ...]:
         """All its parquet files."""
         return tuple(split.path for split in self.splits) or (self.path,)
+
+    def failed(self) -> tuple[Verdict, ...]:
+        """The checks that it did not pass."""
+        return tuple(verdict for verdict in self.checks if not verdict.passed)
 
     def training_rows(self) -> int:
         """How many rows training reads: those of ``path``."""

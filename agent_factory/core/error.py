@@ -62,6 +62,12 @@ class ConflictError(FactoryError):
     exit_code = 2
 
 
+class CheckError(FactoryError):
+    """What was made did not pass its checks: it stays to be looked at, and nothing goes on from it."""
+
+    status = 409
+
+
 class ForgottenError(ConflictError):
     """A trace that a person asked to be forgotten comes again: it is gone for good."""
 

@@ -7,7 +7,9 @@ file is absent.
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 from functools import lru_cache
+from itertools import chain
 from typing import Any
 
 from agent_factory.contracts.dataset import DatasetManifest
@@ -17,7 +19,6 @@ from agent_factory.core.artifact import Artifacts
 from agent_factory.core.day import day_path
 from agent_factory.data.clean import redactor_of_recipe
 from agent_factory.data.leak import find_leaks
-from agent_factory.data.row import Row
 from agent_factory.privacy.canary.measure import measure_once
 from agent_factory.privacy.redactor import Redactor
 
@@ -104,17 +105,23 @@ def check_enough_rows(manifest: DatasetManifest, min_rows: int) -> CheckOutcome:
     return CheckOutcome(passed=rows >= min_rows, description=description, metadata={"rows": rows, "min_rows": min_rows})
 
 
-def check_no_eval_leak(artifacts: Artifacts, manifest: DatasetManifest, held_out: ScenarioSet) -> CheckOutcome:
-    """No row comes from a held-out scenario, opens like one, or is about one of its customers."""
-    rows: list[Row] = artifacts.read_table(manifest.path).to_pylist()
-    leaks = find_leaks(artifacts, rows, held_out)
-    counts = Counter(leak.how for leak in leaks)
-    shown = [f"{leak.how}: row {leak.row} and {leak.scenario}" for leak in leaks[:_EXAMPLES]]
-    metadata = {"rows": len(rows), "scenarios": held_out.count, "leaks": dict(counts), "examples": shown}
-    if leaks:
-        description = f"{manifest.id} holds {len(leaks)} rows of the evaluation {held_out.id}; {shown[0]}"
+def check_no_eval_leak(
+    artifacts: Artifacts, manifest: DatasetManifest, held_out: Sequence[ScenarioSet]
+) -> CheckOutcome:
+    """No row comes from a scenario of the held-out sets, opens like one, or is about one of its customers."""
+    rows = chain.from_iterable(artifacts.read_rows(path) for path in manifest.paths())
+    counts: Counter[str] = Counter()
+    shown: list[str] = []
+    for leak in find_leaks(artifacts, rows, held_out):
+        counts[leak.how] += 1
+        if len(shown) < _EXAMPLES:
+            shown.append(f"{leak.how}: row {leak.row} and {leak.scenario}")
+    scenarios = sum(known.count for known in held_out)
+    metadata = {"rows": manifest.rows, "scenarios": scenarios, "leaks": dict(counts), "examples": shown}
+    if shown:
+        description = f"{manifest.id} holds {counts.total()} rows of what is held out for evaluation; {shown[0]}"
         return CheckOutcome(passed=False, description=description, metadata=metadata)
     description = (
-        f"none of {len(rows)} rows of {manifest.id} comes from or opens like one of {held_out.count} scenarios"
+        f"none of {manifest.rows} rows of {manifest.id} comes from or opens like one of {scenarios} held-out scenarios"
     )
     return CheckOutcome(passed=True, description=description, metadata=metadata)

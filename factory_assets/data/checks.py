@@ -1,16 +1,29 @@
 """What must be true of data: each check a sentence, blocking, by day or by build."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import dagster as dg
 
 from agent_factory.contracts.build import BuildSpec
 from agent_factory.contracts.dataset import DatasetManifest
+from agent_factory.contracts.scenario import ScenarioSet
+from agent_factory.core.store import Store
 from factory_assets import keys
 from factory_assets.record import eval_set_of, newest_dataset
 from factory_assets.stage import build_check, day_check
 from resources.artifact import ArtifactResource
 from resources.store import StoreResource
+
+
+def _keep(
+    records: Store, manifest: DatasetManifest, check: str, outcome: Any, held_out: Sequence[ScenarioSet] = ()
+) -> Any:
+    """The outcome, kept in the dataset's manifest."""
+    from agent_factory.data.inspection import keep, to_verdict
+
+    keep(records, manifest, to_verdict(check, outcome, held_out))
+    return outcome
 
 
 def to_result(outcome: Any, artifacts: ArtifactResource | None = None) -> dg.AssetCheckResult:
@@ -46,8 +59,10 @@ def _schema_of(key: dg.AssetKey, kind: str) -> dg.AssetChecksDefinition:
     ) -> dg.AssetCheckResult:
         from agent_factory.data.check import check_dataset_schema
 
-        manifest = newest_dataset(store.open(), context.partition_key, kind)
-        return to_result(check_dataset_schema(artifacts.open(), manifest), artifacts)
+        records = store.open()
+        manifest = newest_dataset(records, context.partition_key, kind)
+        outcome = check_dataset_schema(artifacts.open(), manifest)
+        return to_result(_keep(records, manifest, "schema", outcome), artifacts)
 
     return schema
 
@@ -63,7 +78,8 @@ def enough_rows(context: dg.AssetCheckExecutionContext, store: StoreResource) ->
 
     records = store.open()
     spec = records.get(BuildSpec, context.partition_key)
-    return to_result(check_enough_rows(newest_dataset(records, spec.id, "sft"), spec.min_rows))
+    manifest = newest_dataset(records, spec.id, "sft")
+    return to_result(_keep(records, manifest, "enough_rows", check_enough_rows(manifest, spec.min_rows)))
 
 
 def _no_eval_leak(key: dg.AssetKey, kind: str) -> dg.AssetChecksDefinition:
@@ -79,8 +95,10 @@ def _no_eval_leak(key: dg.AssetKey, kind: str) -> dg.AssetChecksDefinition:
         from agent_factory.data.check import check_no_eval_leak
 
         records = store.open()
-        manifest: DatasetManifest = newest_dataset(records, context.partition_key, kind)
-        return to_result(check_no_eval_leak(artifacts.open(), manifest, eval_set_of(records, context.partition_key)))
+        manifest = newest_dataset(records, context.partition_key, kind)
+        held_out = [eval_set_of(records, context.partition_key)]
+        outcome = check_no_eval_leak(artifacts.open(), manifest, held_out)
+        return to_result(_keep(records, manifest, "no_eval_leak", outcome, held_out))
 
     return no_eval_leak
 

@@ -1,3 +1,4 @@
+import json
 import time
 from collections.abc import Callable
 from typing import Any
@@ -47,6 +48,24 @@ def test_a_dataset_of_free_days_is_made(client: TestClient, context: Context, ev
     again = client.post("/datasets/create", json={"kind": "sft", **DAYS}, headers={"Idempotency-Key": "k"})
     assert again.json()["id"] == placed.json()["id"]
     assert len(context.store.find(DatasetManifest)) == 1
+
+
+def test_an_order_whose_dataset_fails_a_check_has_failed_and_the_dataset_tells_why(
+    client: TestClient, context: Context, event: Any
+) -> None:
+    asked = {"recipe": "support_desk", "count": 5, "seed": 3}
+    held_out = client.post("/eval/taskset", json=asked).json()
+    (task, *_) = map(json.loads, context.artifacts.read_text(held_out["path"]).splitlines())
+    good = {**event("t0", text=task["opening"][0]["content"]), "recipe": "support_desk"}
+    prepare(client, context, lambda name, **told: {**good, "id": name, **told.get("more", {})})
+    order = wait_for(client, client.post("/datasets/create", json={"kind": "sft", **DAYS}).json()["status_url"])
+    assert order["state"] == "failed"
+    assert "dataset 'D1' was made, and did not pass its checks: no_eval_leak: D1 holds 1 rows" in order["reason"]
+    told = {check["check"]: check for check in client.get("/datasets/D1").json()["checks"]}
+    assert told["schema"]["passed"]
+    assert told["schema"]["data_docs"] == "datasets/D1.html"
+    assert not told["no_eval_leak"]["passed"]
+    assert told["no_eval_leak"]["against"] == [held_out["id"]]
 
 
 def test_a_dataset_that_cannot_be_made_says_why(client: TestClient) -> None:

@@ -9,7 +9,17 @@ from typing import Any
 
 import pytest
 
-from agent_factory.contracts import Message, Outcome, Step, ToolCall, Trace
+from agent_factory.contracts import (
+    Message,
+    Outcome,
+    Scenario,
+    ScenarioSet,
+    Solution,
+    Step,
+    SuccessRules,
+    ToolCall,
+    Trace,
+)
 from agent_factory.core.artifact import Artifacts
 from agent_factory.core.settings import CHECKOUT, get_settings
 from agent_factory.core.store import Store, open_store
@@ -20,6 +30,7 @@ from agent_factory.data.label import label_day
 
 DAY = "2026-11-20"
 WHEN = datetime(2026, 11, 20, 9, tzinfo=UTC)
+OPENING = "Could you kindly tell me whether my parcel with number 8815 has already left the warehouse? Yara Sanchez"
 NAMES = "Mia\nLi\nOlu\nBrandt\nYara\nSanchez\n"
 
 
@@ -86,3 +97,41 @@ def take_day(store: Store, artifacts: Artifacts) -> Callable[..., None]:
         label_day(store, artifacts, project, day)
 
     return take
+
+
+@pytest.fixture
+def hold_out(store: Store, artifacts: Artifacts) -> Callable[..., ScenarioSet]:
+    """A set of held-out scenarios of the recipe that open alike."""
+
+    def make(set_id: str = "e", names: tuple[str, ...] = ("eval-1",), split: Any = "eval") -> ScenarioSet:
+        scenario = Scenario(
+            id="any",
+            created_at=WHEN,
+            recipe="desk",
+            level="L1",
+            kind="track",
+            template="t",
+            split=split,
+            seed=0,
+            opening=(Message(role="user", content=OPENING),),
+            tools=("get_order",),
+            state={"customers": {"1": {"name": "Yara Sanchez", "email": "yara@example.org"}}},
+            rules=SuccessRules(),
+            solution=Solution(calls=(), answer="Yes."),
+        )
+        lines = [scenario.model_copy(update={"id": name}).model_dump_json() for name in names]
+        held_out = ScenarioSet(
+            id=set_id,
+            created_at=WHEN,
+            recipe="desk",
+            split=split,
+            seed=0,
+            count=len(names),
+            per_level={"L1": len(names)},
+            path=artifacts.write_text(f"scenarios/{set_id}.jsonl", "\n".join(lines)),
+            digest=set_id,
+        )
+        store.put(held_out)
+        return held_out
+
+    return make

@@ -9,8 +9,7 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
-from agent_factory.contracts import Message, Scenario, ScenarioSet, Solution, SuccessRules, Trace
-from agent_factory.core import clock
+from agent_factory.contracts import ScenarioSet, Trace
 from agent_factory.core.artifact import Artifacts
 from agent_factory.core.error import NotFoundError
 from agent_factory.core.store import Store
@@ -27,6 +26,7 @@ from agent_factory.data.event import write_events_day
 from agent_factory.data.ingest import take_events
 from agent_factory.privacy.redactor import Redactor
 
+OPENING = "Could you kindly tell me whether my parcel with number 8815 has already left the warehouse? Yara Sanchez"
 Make = Callable[..., Trace]
 DAY = "2026-11-20"
 EVENTS = f"projects/default/days/{DAY}/events.parquet"
@@ -104,42 +104,6 @@ def test_enough_rows(store: Store, artifacts: Artifacts, trace: Make, take_day: 
     assert outcome.description == "D1 has 1 rows for training; at least 2 are asked for"
 
 
-OPENING = "Could you kindly tell me whether my parcel with number 8815 has already left the warehouse? Yara Sanchez"
-
-
-def _held_out(artifacts: Artifacts, store: Store, names: tuple[str, ...] = ("eval-1",)) -> ScenarioSet:
-    scenario = Scenario(
-        id="any",
-        created_at=clock.now(),
-        recipe="desk",
-        level="L1",
-        kind="track",
-        template="t",
-        split="eval",
-        seed=0,
-        opening=(Message(role="user", content=OPENING),),
-        tools=("get_order",),
-        state={"customers": {"1": {"name": "Yara Sanchez", "email": "yara@example.org"}}},
-        rules=SuccessRules(),
-        solution=Solution(calls=(), answer="Yes."),
-    )
-    lines = [scenario.model_copy(update={"id": name}).model_dump_json() for name in names]
-    path = artifacts.write_text("scenarios/e.jsonl", "\n".join(lines))
-    held_out = ScenarioSet(
-        id="e",
-        created_at=clock.now(),
-        recipe="desk",
-        split="eval",
-        seed=0,
-        count=len(names),
-        per_level={"L1": len(names)},
-        path=path,
-        digest="",
-    )
-    store.put(held_out)
-    return held_out
-
-
 @pytest.mark.parametrize(
     ("said", "scenario_id", "how"),
     [
@@ -156,23 +120,26 @@ def test_eval_leaks_are_found(
     artifacts: Artifacts,
     trace: Make,
     take_day: Callable[..., None],
+    hold_out: Callable[..., ScenarioSet],
     said: str,
     scenario_id: str | None,
     how: str | None,
 ) -> None:
     take_day(trace("a", said, scenario_id=scenario_id), trace("b", said, "No.", scenario_id=scenario_id, success=False))
-    held_out = _held_out(artifacts, store)
+    held_out = hold_out()
     for kind in ("sft", "preference"):
         if kind == "preference" and scenario_id is None:
             continue
         manifest = build_dataset(store, artifacts, kind, DatasetQuery(days=(DAY,)))
-        outcome = check_no_eval_leak(artifacts, manifest, held_out)
+        outcome = check_no_eval_leak(artifacts, manifest, [held_out])
         assert outcome.passed is (how is None)
         assert outcome.metadata["leaks"] == ({how: 1} if how else {})
 
 
-def test_eval_dataset_holds_redacted_openings(store: Store, artifacts: Artifacts) -> None:
-    held_out = _held_out(artifacts, store)
+def test_eval_dataset_holds_redacted_openings(
+    store: Store, artifacts: Artifacts, hold_out: Callable[..., ScenarioSet]
+) -> None:
+    held_out = hold_out()
     query = DatasetQuery(taskset=held_out.id)
     manifest = build_dataset(store, artifacts, "eval", query)
     (row,) = artifacts.read_table(manifest.path).to_pylist()
@@ -182,8 +149,10 @@ def test_eval_dataset_holds_redacted_openings(store: Store, artifacts: Artifacts
     assert build_dataset(store, artifacts, "eval", query) == manifest
 
 
-def test_held_out_tasks_may_be_asked_in_the_same_words_but_are_there_once(store: Store, artifacts: Artifacts) -> None:
-    query = DatasetQuery(taskset=_held_out(artifacts, store, ("eval-1", "eval-2")).id)
+def test_held_out_tasks_may_be_asked_in_the_same_words_but_are_there_once(
+    store: Store, artifacts: Artifacts, hold_out: Callable[..., ScenarioSet]
+) -> None:
+    query = DatasetQuery(taskset=hold_out(names=("eval-1", "eval-2")).id)
     manifest = build_dataset(store, artifacts, "eval", query)
     assert check_dataset_schema(artifacts, manifest).passed
     _spoil(artifacts, manifest.path, "scenario_id", "eval-2")
