@@ -58,7 +58,10 @@ _KEYS: dict[FieldKind, str] = {
         nif nino national_insurance_number pesel codice_fiscale 身份证 身份证号 身份证号码 证件号 证件号码 护照
         护照号 护照号码 驾驶证号 驾照号
     """,
-    "USER": "user_id userid username user_name login login_name screen_name nickname handle 用户名 账号 登录名 昵称",
+    "USER": """
+        user_id userid username user_name login login_name screen_name nickname handle wechat
+        wechat_id weixin 用户名 账号 登录名 昵称 微信 微信号
+    """,
     "SECRET": """
         password passwd pwd pass passphrase secret secret_key api_key apikey access_key access_key_id
         secret_access_key private_key client_secret access_token refresh_token auth_token id_token session_token
@@ -111,9 +114,23 @@ _THING_KEY = re.compile(
 )
 _SECRET_WORDS = re.compile(r"(?:^|_)(?:password|passwd|secret|token|api_?key|private_?key|access_?key|credentials?)$")
 _CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
-_USER_ID_SHAPE = re.compile(r"[A-Za-z]{2,}[._-][A-Za-z]{2,}(?:[._-]?\d+)?")
+_USER_ID_SHAPE = re.compile(r"[A-Za-z]{2,}(?:[._-][A-Za-z]+){1,3}(?:[._-]?\d+)?")
 _USER_NAME_SHAPE = re.compile(r"(?=.*[^\W\d_])[^\s<>@]{2,40}")
-_USER_NAMES = frozenset(["username", "user_name", "login_name", "screen_name", "用户名", "账号", "登录名"])
+_USER_NAMES = frozenset(
+    [
+        "username",
+        "user_name",
+        "login_name",
+        "screen_name",
+        "wechat",
+        "wechat_id",
+        "用户名",
+        "账号",
+        "登录名",
+        "微信",
+        "微信号",
+    ]
+)
 _NOBODY = frozenset(
     ["system", "admin", "root", "bot", "agent", "assistant", "guest", "anonymous", "user", "unknown", "none"]
 )

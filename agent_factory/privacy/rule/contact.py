@@ -84,14 +84,24 @@ _USERS = (
     Rule(
         "USER",
         re.compile(
-            rf"user ?id\b{_TELLS}(?P<value>[a-z]{{2,}}[._-][a-z]{{2,}}(?:[._-]?\d+)?)(?![\w@])",
+            rf"user[ _]?id\b{_TELLS}(?P<value>[a-z]{{2,}}(?:[._-][a-z]+){{1,3}}(?:[._-]?\d+)?)(?![\w@])",
             re.ASCII | re.IGNORECASE,
         ),
     ),
     Rule(
         "USER",
         re.compile(
-            rf"{_USER_WORD}{_TELLS}(?P<value>(?=[A-Za-z]*[\d._-])[A-Za-z][A-Za-z0-9._-]{{2,31}}(?<![._-]))(?![\w@])",
+            rf"{_USER_WORD}{_TELLS}(?P<value>(?=[A-Za-z]*[\d._-])[A-Za-z][A-Za-z0-9._-]{{2,31}}(?<![._-]))(?![A-Za-z0-9_@])",
+            re.IGNORECASE,
+        ),
+    ),
+)
+_WECHAT = (
+    Rule(
+        "USER",
+        re.compile(
+            rf"(?:we ?chat(?: ?id)?|微信号?){_TELLS}"
+            r"(?P<value>(?!v\d)(?=[a-z]+[\d_-])[a-z][a-z0-9_-]{5,19})(?![a-z0-9_@.])",
             re.IGNORECASE,
         ),
     ),
@@ -102,7 +112,7 @@ FAMILIES = (
     Family(where_digits(r"\d\.\d{1,3}\.\d{1,3}\.\d"), _HOSTS),
     Family(where_digits(r":[0-9A-F]{0,4}:", re.IGNORECASE), _LONG_HOSTS),
     Family(where_words("user", digits=True), _USER),
-    Family(where("user id", "userid"), _USERS[:1]),
+    Family(where("user id", "userid", "user_id"), _USERS[:1]),
     Family(
         where(
             "username",
@@ -122,4 +132,5 @@ FAMILIES = (
         ),
         _USERS[1:],
     ),
+    Family(where("wechat", "we chat", "微信"), _WECHAT),
 )

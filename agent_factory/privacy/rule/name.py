@@ -43,6 +43,7 @@ _TITLES = "mr mrs ms miss mx dr prof professor herr frau mme monsieur madame se�
 _TITLE = "|".join(_TITLES.title().split())
 _CLOSING = (
     r"regards|wishes|thanks|thank you|cheers|sincerely|yours(?:[ \t]\w+)?|best|love|greetings|br|respectfully|take care"
+    r"|signed"
 )
 _CHINESE = "我叫|我是|叫做|名叫|姓名|名字(?:是|叫)?|联系人|收件人|收货人|乘客|旅客|持卡人|户名|客户|用户"
 _OWNER = r"(?i:my|his|her|their|our|your|whose|\p{L}['’]s)"
@@ -116,7 +117,7 @@ CUES = (
     ),
     _cue(_TITLES, rf"\b(?:{_TITLE})\b\.?[ \t]+", 1),
     _cue(
-        "regards wishes thanks thank cheers sincerely yours best love greetings br respectfully take|\n",
+        "regards wishes thanks thank cheers sincerely yours best love greetings br respectfully take signed|\n",
         rf"(?i:^[ \t>]*(?:(?:kind|best|warm|many|with)[ \t]+)*(?:{_CLOSING})[^\n\p{{L}}]{{0,3}}\s*?\n)[ \t\n>*_–—-]*",
         1,
         r"[ \t*_]*(?:\n|$|,)",

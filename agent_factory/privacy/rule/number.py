@@ -20,6 +20,7 @@ _CARD_WORD = words(
 _CARD_GROUPS = re.compile(
     r"\d{14,19}|(?:\d{4}([ .-]))(?:\d{4}\1){2,3}\d{1,4}|\d{4}([ .-])\d{6}\2\d{4,5}|\d{6}([ .-])\d{7,13}"
 )
+_DRAWN = re.compile(r"(?=(?:[A-Z]*\d){2})[A-Z0-9]{8,10}", re.ASCII)
 _GAP = r"[^\d\n,;，。；\ufffc]{0,16}?"
 
 
@@ -35,6 +36,11 @@ def _is_like_card(text: str) -> bool:
 
 def _is_identity(text: str) -> bool:
     return sum(letter.isdigit() for letter in text) >= 5
+
+
+def _is_passport(text: str) -> bool:
+    """Digits in the main, or eight to ten letters and digits in one, as on passports whose letters are drawn too."""
+    return _is_identity(text) or _DRAWN.fullmatch(text) is not None
 
 
 def _any_of(*checks: Check) -> Check:
@@ -155,7 +161,7 @@ _NAMED = (
             r"(?i:passport|travel document|reisepass|pasaporte|passeport|driver'?s? licen[cs]e|driving licen[cs]e"
             rf"|identity card|national id(?:entity)?|personal id|id card){_NUMBERED}{_GAP}(?P<value>{_CODE})",
         ),
-        check=_is_identity,
+        check=_is_passport,
     ),
     Rule(
         "NATIONAL_ID",
@@ -163,7 +169,7 @@ _NAMED = (
             rf"(?:护照|通行证|驾驶?证|居留证)(?:号码?)?[^A-Za-z\d\n，。,;\ufffc]{{0,6}}(?P<value>{_CODE})",
             re.IGNORECASE,
         ),
-        check=_is_identity,
+        check=_is_passport,
     ),
     Rule(
         "NATIONAL_ID",

@@ -75,6 +75,14 @@ _GROUPED = (
     _rule(r"(?:\(?86\)?[- ]?)?1[3-9]\d(?:-\d{4}-| \d{4} )\d{4}"),
 )
 _ANNOUNCED = (_rule(r"\(?\d[\d ().\-/]{5,16}\d", _is_announced, _BESIDE),)
+_ISLANDS = words(r"香港|澳门|hong kong|hk|macau|macao").pattern
+_EIGHT = (
+    _rule(
+        r"(?!20\d\d ?20\d\d)[2-9]\d{3}[ -]?\d{4}",
+        _is_announced,
+        re.compile(rf"(?:{_ISLANDS})[^\d\n$￥¥,;，。；\ufffc]{{0,12}}\0", re.I),
+    ),
+)
 _CHINESE = (_rule(r"(?:86-?)?1[3-9]\d{9}"),)
 _HAS_SEVEN = re.compile(r"\d(?:[ ()./-]{0,3}\d){6}", re.ASCII)
 _HAS_WORD = re.compile(_WORD, re.IGNORECASE)
@@ -89,5 +97,6 @@ FAMILIES = (
     Family(lambda look: "0" in look.plain and _may_hold(look), _ZEROS),
     Family(where_digits(r"\d{3}[)\-. ]{1,2}\d{3,4}[-. ]\d{4}"), _GROUPED),
     Family(lambda look: _may_hold(look) and _HAS_WORD.search(look.plain), _ANNOUNCED),
+    Family(lambda look: look.has("香港", "澳门", "hong kong", "hk", "maca") and _may_hold(look), _EIGHT),
     Family(lambda look: look.chinese and _HAS_ELEVEN.search(look.plain), _CHINESE),
 )
