@@ -115,7 +115,7 @@ def _add_health(app: FastAPI) -> None:
         try:
             context.artifacts.files.makedirs(context.artifacts.root, exist_ok=True)
         except OSError as error:
-            raise StorageError(f"the artifacts at {context.artifacts.url!r} cannot be used: {error}") from error
+            raise StorageError(f"the artifacts at {context.artifacts.place!r} cannot be used: {error}") from error
         return Health(status="ready")
 
     _ = (show_health, show_readiness)

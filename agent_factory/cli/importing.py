@@ -8,7 +8,7 @@ from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -16,6 +16,9 @@ from agent_factory.cli.desk import open_desk
 from agent_factory.cli.number import Limit
 from agent_factory.cli.output import JsonFlag, say, show
 from agent_factory.core.error import InputError
+
+if TYPE_CHECKING:
+    from agent_factory.data.importing.importer import ImportReport
 
 app = typer.Typer(no_args_is_help=True)
 
@@ -63,6 +66,7 @@ def import_file(
         made["datasets"] = _build_datasets(desk, report.days, recipe)
     if as_json:
         show(made, True)
+        _require_readable(report)
         return
     say(f"{report.accepted} taken in, {report.duplicates} were there, {report.quarantined} could not be read")
     for notice in report.warnings.listed:
@@ -75,6 +79,16 @@ def import_file(
         say(f"`factory data quarantine {report.id}` lists them")
     for item in made.get("datasets", []):
         say(_tell_dataset(item))
+    _require_readable(report)
+
+
+def _require_readable(report: ImportReport) -> None:
+    if report.quarantined and not report.accepted + report.duplicates:
+        first = report.examples[0]
+        raise InputError(
+            f"{report.file!r}: not one of {report.quarantined} rows could be read. The first, {first.place}: "
+            f"{first.reason}. Mend the file, or name its --format"
+        )
 
 
 @app.command("quarantine")
@@ -126,7 +140,9 @@ def _prepare(desk: Any, day: str) -> dict[str, Any]:
     clean = clean_day(desk.store, desk.artifacts, desk.project, day)
     _require(check_no_pii(desk.artifacts, desk.project, day))
     labels = label_day(desk.store, desk.artifacts, desk.project, day)
-    return {"day": day, "events": events.rows, "clean_events": clean.rows, "labels": labels.rows}
+    aside = events.set_aside.count + clean.set_aside.count
+    made = {"events": events.rows, "clean_events": clean.rows, "labels": labels.rows, "set_aside": aside}
+    return {"day": day, **made}
 
 
 def _require(outcome: Any) -> None:

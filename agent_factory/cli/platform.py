@@ -22,6 +22,7 @@ import yaml
 from agent_factory.cli.instance import claim_instance
 from agent_factory.cli.lock import hold_lock, is_locked
 from agent_factory.cli.port import HOST, find_port, hold_ports, listens_alone
+from agent_factory.cli.premise import require_usable
 from agent_factory.cli.probe import answers_http, has_lived, serves_grpc
 from agent_factory.cli.service import (
     Running,
@@ -58,7 +59,9 @@ class Platform:
         """Start what does not run, wait until all is ready; returns the services by name.
 
         Raises WorkerError or DeadlineError, naming the service and the end of its log; what was begun is ended then.
+        InputError, before anything is started, where the settings name what no service could work with.
         """
+        require_usable(self.settings)
         with hold_lock(self._lock, "another start or stop of the platform", wait_seconds=120):
             claim_instance(self.settings.dagster_home, self.settings.home)
             with hold_ports(self.tell), self._ending_what_fails():
@@ -182,6 +185,7 @@ class Platform:
             "AGENT_FACTORY_DATABASE_URL": self.settings.database_url,
             "AGENT_FACTORY_ARTIFACTS_URL": self.settings.artifacts_url,
             "AGENT_FACTORY_API_URL": f"http://{HOST}:{ports['api']}",
+            "AGENT_FACTORY_PROJECT": self.settings.project,
             "DAGSTER_HOME": str(self.settings.dagster_home),
             "PYTHONPATH": str(CHECKOUT),  # Dagster's programs load the run launcher from the checkout
             "MLFLOW_TRACKING_URI": given if given.startswith("http") else f"http://{HOST}:{ports['mlflow']}",
@@ -208,7 +212,13 @@ class Platform:
     def _api(self, ports: dict[str, int], env: dict[str, str]) -> Service:
         port = ports["api"]
         command = (sys.executable, "-m", "agent_factory.cli.main", "api", "serve", "--port", str(port))
-        return self._service("api", command, env, answers_http, port)
+        return self._service("api", command, {**env, **self._keys()}, answers_http, port)
+
+    def _keys(self) -> dict[str, str]:
+        """What the API reads at its start only: it is started again where another key or file is given."""
+        key, file = self.settings.api_key, self.settings.api_keys
+        given = {} if key is None else {"AGENT_FACTORY_API_KEY": key.get_secret_value()}
+        return given if file is None else {**given, "AGENT_FACTORY_API_KEYS": str(file)}
 
     def _code_server(self, ports: dict[str, int], env: dict[str, str]) -> Service:
         port = ports["code-server"]

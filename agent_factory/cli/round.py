@@ -19,6 +19,7 @@ from agent_factory.cli.lock import hold_lock
 from agent_factory.cli.memo import RoundMemo, memo_path
 from agent_factory.cli.output import say
 from agent_factory.cli.platform import Platform
+from agent_factory.cli.premise import require_key_of_caller
 from agent_factory.cli.result import lineage, show_result
 from agent_factory.cli.returned import show_return
 from agent_factory.cli.talk import Conversation
@@ -26,6 +27,7 @@ from agent_factory.cli.traffic import free_days, make_first_traffic, require_sam
 from agent_factory.contracts.build import BuildSpec, DataWindow, Order
 from agent_factory.contracts.stage import StageRun
 from agent_factory.core import clock
+from agent_factory.core.address import hide_password
 from agent_factory.core.order import order_build, place_order, read_settings_of
 from agent_factory.core.recipe import load_recipe
 from agent_factory.core.settings import get_settings
@@ -50,6 +52,7 @@ class Round:
         window = DataWindow(first_day=yesterday, last_day=yesterday)
         draft_build(self.recipe, self.settings.project, window, self.overrides)
         self.makers = describe_makers(self.recipe, self.rules)
+        require_key_of_caller(self.settings)
         self.platform = Platform(self.settings, lambda text: say(f"  {text}"))
         self.fresh = fresh
         self.began_at = clock.now()
@@ -60,18 +63,21 @@ class Round:
     def run(self) -> int:
         """The round; returns the exit code. FactoryError where it cannot come to an end."""
         with hold_lock(self.platform.round_lock, "a round"):
+            self.desk = open_desk()
             self._look_at_traffic()
             try:
                 return self._run()
             finally:
-                say("ending the platform" if self.platform.down(owner="round") else "the platform runs on")
+                if self.platform.down(owner="round"):
+                    say("the platform was ended")
+                elif self.platform.status():
+                    say("the platform runs on")
 
     def _run(self) -> int:
         began = time.monotonic()
         say("platform")
         services = self.platform.up("round", webserver=False)
         url = str(services["api"].url)
-        self.desk = open_desk()
         build = self._find_build()
         if build is None:
             self._send_traffic(url)
@@ -93,10 +99,17 @@ class Round:
         """Forget traffic that another world made, and the build of it, where that is wanted; raise where it is not."""
         if not self.memo.days or self.memo.made_by == self.makers:
             return
+        if not self.memo.sent and not self._has_arrived():
+            self.memo = RoundMemo()  # what was refused, or never sent, binds nothing
+            return
         if not self.fresh:
             require_same_makers(self.memo.days, self.memo.made_by, self.makers)
         say("the recipe's world was edited: new first traffic is sent on days of its own (--fresh)")
         self.memo = RoundMemo()
+
+    def _has_arrived(self) -> bool:
+        """Whether any of the first traffic was taken in: a sending may end half-way."""
+        return any(arrival.day in self.memo.days for arrival in TraceLog(self.desk.store).arrivals(self.desk.project))
 
     def _find_build(self) -> BuildSpec | None:
         """The build of the memo, unless it is gone, or finished and a new one is wanted."""
@@ -188,7 +201,8 @@ class Round:
         logs = self.platform.folder.logs
         say("where to look: `make up` serves the Dagster UI, MLflow and the API, and prints their addresses")
         say(f"  report {self.desk.artifacts.locate(end.report.html_path)}")
-        say(f"  MLflow {self.settings.home / 'mlflow.db'}   store {self.settings.database_url}   logs {logs}")
+        store = hide_password(self.settings.database_url)
+        say(f"  MLflow {self.settings.home / 'mlflow.db'}   store {store}   logs {logs}")
 
     def _remember(self, **changes: object) -> None:
         self.memo = self.memo.model_copy(update=changes)

@@ -18,7 +18,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from agent_factory.contracts.trace import Trace
-from agent_factory.core.error import NotFoundError, StorageError
+from agent_factory.core.address import hide_password
+from agent_factory.core.aside import Aside, read_body
+from agent_factory.core.error import InputError, NotFoundError, StorageError
 from agent_factory.core.settings import get_settings
 
 _TRACE_SCHEMA = pa.schema(
@@ -43,7 +45,8 @@ class Artifacts:
 
     def __init__(self, url: str) -> None:
         self.url = url
-        self.files, root = fsspec.core.url_to_fs(url)
+        self.place = hide_password(url)  # as messages show it
+        self.files, root = _open_files(url)
         self.root = str(root).rstrip("/")
 
     def locate(self, path: str) -> str:
@@ -55,7 +58,7 @@ class Artifacts:
     def local(self, path: str) -> Path:
         """An artifact as a local path; only where the artifacts are a folder on this machine."""
         if "file" not in self.files.protocol:
-            raise StorageError(f"artifact {path!r} is at {self.url!r}, which is not a local folder")
+            raise StorageError(f"artifact {path!r} is at {self.place!r}, which is not a local folder")
         return Path(self.locate(path))
 
     def exists(self, path: str) -> bool:
@@ -73,7 +76,7 @@ class Artifacts:
             self.files.mv(temporary, target)
         except OSError as error:
             raise StorageError(
-                f"artifact {path!r} could not be written under {self.url!r}: {error}. "
+                f"artifact {path!r} could not be written under {self.place!r}: {error}. "
                 "Check that the disk has room, then do the same again."
             ) from error
         finally:
@@ -151,10 +154,15 @@ class Artifacts:
         found: list[dict[str, Any]] = self.files.ls(place, detail=True)
         return sorted(str(item["name"]).rstrip("/").rsplit("/", 1)[-1] for item in found if item["type"] == "directory")
 
-    def read_traces(self, path: str, batch: int = 500) -> Iterator[Trace]:
-        """The traces of a parquet artifact, a batch in memory at a time."""
-        for row in self.read_rows(path, ("body",), batch):
-            yield Trace.model_validate_json(row["body"])
+    def read_traces(self, path: str, batch: int = 500, aside: Aside | None = None) -> Iterator[Trace]:
+        """The traces of a parquet artifact, a batch in memory at a time.
+
+        What cannot be read is set ``aside``, or raises StorageError.
+        """
+        for row in self.read_rows(path, ("id", "body"), batch):
+            trace = read_body(row["id"], row["body"], f"artifact {path!r}", aside)
+            if trace is not None:
+                yield trace
 
     @contextmanager
     def _reading(self, path: str) -> Generator[IO[bytes]]:
@@ -165,13 +173,13 @@ class Artifacts:
                 yield file
         except (pa.ArrowInvalid, OSError) as error:
             raise StorageError(
-                f"artifact {path!r} under {self.url!r} cannot be read as parquet: {error}. "
+                f"artifact {path!r} under {self.place!r} cannot be read as parquet: {error}. "
                 "Remove it and run the asset that makes it again."
             ) from error
 
     def _require(self, path: str) -> None:
         if not self.exists(path):
-            raise NotFoundError(f"artifact {path!r} is not under {self.url!r}; run the asset that makes it")
+            raise NotFoundError(f"artifact {path!r} is not under {self.place!r}; run the asset that makes it")
 
 
 def _to_row(trace: Trace) -> dict[str, Any]:
@@ -188,6 +196,16 @@ def _to_row(trace: Trace) -> dict[str, Any]:
         "steps": len(trace.steps),
         "body": trace.model_dump_json(),
     }
+
+
+def _open_files(url: str) -> tuple[Any, Any]:
+    try:
+        return fsspec.core.url_to_fs(url)
+    except (ValueError, ImportError) as error:
+        raise InputError(
+            f"the artifacts cannot be at {hide_password(url)!r}: {str(error).rstrip('.')}. Set "
+            "AGENT_FACTORY_ARTIFACTS_URL to a folder, or to an address whose fsspec file system is installed"
+        ) from error
 
 
 def open_artifacts(url: str | None = None) -> Artifacts:

@@ -12,17 +12,19 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
 
-from sqlalchemy import Connection, Engine, create_engine, event, select, update
-from sqlalchemy.exc import DatabaseError, IntegrityError
+from sqlalchemy import Connection, Engine, create_engine, event, make_url, select, update
+from sqlalchemy.exc import ArgumentError, DatabaseError, IntegrityError
 
 from agent_factory.contracts.record import DEFAULT_PROJECT, Record
 from agent_factory.core import table
+from agent_factory.core.address import hide_password
 from agent_factory.core.digest import digest_json
-from agent_factory.core.error import ConflictError, NotFoundError, StorageError
+from agent_factory.core.error import ConflictError, InputError, NotFoundError, StorageError
 from agent_factory.core.settings import get_settings
 
 R = TypeVar("R", bound=Record)
 _READ_ONLY = "agent_factory_read_only"
+_BACKENDS = ("sqlite", "postgresql")
 
 
 class Store:
@@ -159,10 +161,23 @@ def to_row(record: Record) -> dict[str, Any]:
 
 
 def open_engine(url: str) -> Engine:
-    """An engine; SQLite gets write-ahead logging, full durability and a 30 s wait for its lock."""
-    if not url.startswith("sqlite"):
-        return create_engine(url, pool_pre_ping=True)
-    engine = create_engine(url, connect_args={"timeout": 30})
+    """An engine; SQLite gets write-ahead logging, full durability and a 30 s wait for its lock.
+
+    InputError where the address is none, or of a database that is not one of the two.
+    """
+    try:
+        backend = make_url(url).get_backend_name()
+        if backend not in _BACKENDS:
+            raise ArgumentError(f"{backend} is none of {', '.join(_BACKENDS)}")
+        options: dict[str, Any] = {"connect_args": {"timeout": 30}} if backend == "sqlite" else {"pool_pre_ping": True}
+        engine = create_engine(url, **options)
+    except (ArgumentError, ImportError, ValueError) as error:
+        raise InputError(
+            f"the store cannot be at {hide_password(url)!r}: {error}. Set AGENT_FACTORY_DATABASE_URL to "
+            "sqlite:////<path> or postgresql+psycopg://<user>:<password>@<host>/<database>"
+        ) from error
+    if backend != "sqlite":
+        return engine
     if engine.url.database:
         try:
             Path(engine.url.database).parent.mkdir(parents=True, exist_ok=True)

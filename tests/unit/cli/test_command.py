@@ -216,3 +216,17 @@ def fill(parameter: Any) -> list[str]:
 def test_a_deadline_that_is_none_is_refused(capsys: pytest.CaptureFixture[str], deadline: str) -> None:
     assert run(["round", f"--deadline={deadline}"]) == 2
     assert "--deadline" in capsys.readouterr().err
+
+
+def test_an_import_of_which_no_row_could_be_read_is_the_callers_to_mend(
+    factory: Callable[..., Any], tmp_path: Path
+) -> None:
+    event = {"id": "t1", "source": "production", "started_at": "2026-11-01T10:00:00Z", "steps": []}
+    file = tmp_path / "traces.jsonl"
+    file.write_text('{"no": "trace"}\nnot json\n')
+    told = factory("data", "import", "--only", "--format", "traces", str(file), code=2)
+    assert "not one of 2 rows could be read" in told
+    assert "line 1" in told
+    file.write_text(f'{{"no": "trace"}}\n{json.dumps(event)}\n')
+    assert factory("data", "import", "--only", "--format", "traces", str(file))["quarantined"] == 1
+    assert factory("data", "import", "--only", "--format", "traces", str(file))["duplicates"] == 1

@@ -12,6 +12,7 @@ from typing import Any
 import psutil
 import pytest
 import yaml
+from pydantic import SecretStr
 
 from agent_factory.cli import platform as platform_module
 from agent_factory.cli.instance import claim_instance
@@ -19,7 +20,7 @@ from agent_factory.cli.lock import hold_lock
 from agent_factory.cli.platform import Platform
 from agent_factory.cli.port import HOST, find_port
 from agent_factory.cli.service import Running, Service, ServiceFolder, stop
-from agent_factory.core.error import BusyError, ConflictError, WorkerError
+from agent_factory.core.error import BusyError, ConflictError, InputError, WorkerError
 from agent_factory.core.settings import INSTANCE_CONFIG, Settings, read_settings
 
 SLEEP = (sys.executable, "-c", "import time; time.sleep(60)")
@@ -151,6 +152,25 @@ def test_a_users_own_mlflow_is_used(platform: LightPlatform, monkeypatch: pytest
     environment = psutil.Process(found["code-server"].pid).environ()
     assert environment["MLFLOW_TRACKING_URI"] == "http://mlflow.example:5000"
     assert environment["AGENT_FACTORY_HOME"] == os.environ["AGENT_FACTORY_HOME"]
+
+
+def test_other_keys_start_the_api_anew_and_nothing_else(
+    platform: LightPlatform, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = platform.up("up", webserver=False)
+    platform.settings = platform.settings.model_copy(update={"api_key": SecretStr("another")})
+    second = platform.up("up", webserver=False)
+    assert {name for name in first if first[name].pid != second[name].pid} == {"api"}
+
+
+@pytest.mark.parametrize("changes", [{"database_url": "nonsense"}, {"artifacts_url": "nope://x/y"}])
+def test_settings_that_no_service_can_work_with_are_told_before_the_start(
+    changes: dict[str, str], platform: LightPlatform
+) -> None:
+    platform.settings = platform.settings.model_copy(update=changes)
+    with pytest.raises(InputError, match="Set AGENT_FACTORY_"):
+        platform.up("up", webserver=False)
+    assert list(platform.folder.logs.iterdir()) == []
 
 
 def test_a_free_port_is_free(platform: LightPlatform) -> None:

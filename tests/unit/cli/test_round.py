@@ -16,7 +16,7 @@ from agent_factory.cli.round import Round
 from agent_factory.cli.traffic import free_days
 from agent_factory.contracts import BuildSpec, Outcome, Trace
 from agent_factory.core import clock
-from agent_factory.core.error import ConflictError, InputError, ToolError
+from agent_factory.core.error import AccessError, ConflictError, InputError, ToolError
 from agent_factory.core.settings import CHECKOUT, get_settings
 from agent_factory.core.tracelog import Receipt, TraceLog
 
@@ -65,7 +65,7 @@ def go(recipe: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., BuildSpec
     def follow(self: Round, build: BuildSpec) -> Any:
         raise StoppedError(build.id)
 
-    platform = SimpleNamespace(up=lambda *_, **__: {"api": SimpleNamespace(url="u")}, down=lambda **_: [])
+    platform = SimpleNamespace(up=lambda *_, **__: {"api": SimpleNamespace(url="u")}, down=lambda **_: [], status=list)
     home = get_settings().home
     platform.round_lock, platform.folder = home / "round.lock", SimpleNamespace(run=home)
     monkeypatch.setattr(round_module, "Platform", lambda *_: platform)
@@ -176,6 +176,54 @@ def test_traffic_that_could_not_be_made_binds_nothing(
             Round("support_desk", deadline_seconds=1).run()
     edit(recipe / "predecessor.py")
     assert go().window.last_day == YESTERDAY
+
+
+@pytest.mark.parametrize("taken", [0, 1])
+def test_traffic_that_was_refused_binds_nothing_unless_some_was_taken(
+    taken: int, go: Callable[..., BuildSpec], recipe: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(_url: str, traces: list[Trace]) -> Any:
+        TraceLog(open_desk().store).add(traces[:taken])
+        raise AccessError("POST /data/events answered 401")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(round_module, "send_traces", refuse)
+        with pytest.raises(AccessError):
+            Round("support_desk", deadline_seconds=1).run()
+    edit(recipe / "predecessor.py")
+    if taken:
+        with pytest.raises(ConflictError, match=r"predecessor\.py"):
+            Round("support_desk", deadline_seconds=1).run()
+    else:
+        assert go().window.last_day == YESTERDAY
+
+
+def test_a_round_without_the_key_that_its_api_will_ask_for_is_told_first(
+    go: Callable[..., BuildSpec], recipe: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    keys = tmp_path / "keys.toml"
+    keys.write_text(f'[[key]]\ndigest = "{"a" * 64}"\nprojects = ["default"]\n')
+    keys.chmod(0o600)
+    monkeypatch.setenv("AGENT_FACTORY_API_KEYS", str(keys))
+    get_settings.cache_clear()
+    with pytest.raises(AccessError, match="set AGENT_FACTORY_API_KEY to a key"):
+        Round("support_desk", deadline_seconds=1)
+    monkeypatch.setenv("AGENT_FACTORY_API_KEY", "of-the-operator")
+    get_settings.cache_clear()
+    go()
+
+
+def test_no_password_is_printed(
+    go: Callable[..., BuildSpec], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    go()
+    found = Round("support_desk", deadline_seconds=1)
+    found.settings = found.settings.model_copy(update={"database_url": "postgresql+psycopg://ann:hush@db/factory"})
+    found.desk, found.platform.folder.logs = open_desk(), "logs"
+    found._tell_where(SimpleNamespace(report=SimpleNamespace(html_path="report.html")))  # type: ignore[arg-type]
+    told = capsys.readouterr().err
+    assert "postgresql+psycopg://ann:***@db/factory" in told
+    assert "hush" not in told
 
 
 def test_what_stands_in_the_home_already_is_left_alone(go: Callable[..., BuildSpec], tmp_path: Path) -> None:
