@@ -58,7 +58,8 @@ class ForgetReport(Part):
     ``outcome`` is ``found`` where there was something, ``already`` where an earlier request had left nothing to
     do, and ``nothing`` where nothing is known of such a person: then nothing was done or recorded.
     ``datasets`` and ``models`` hold traces of theirs and are marked. ``matched`` counts the traces by the
-    keyed hash that they were found by. ``wiped`` is None where nothing was removed, and False where a reader of
+    keyed hash that they were found by. Traces that are kept and cannot be read were searched as text alone;
+    ``unreadable`` is how many. ``wiped`` is None where nothing was removed, and False where a reader of
     the database kept its log from being begun anew: then the request is to be sent again.
     """
 
@@ -72,4 +73,5 @@ class ForgetReport(Part):
     days: tuple[str, ...]
     datasets: tuple[str, ...]
     models: tuple[str, ...]
+    unreadable: Count = 0
     wiped: bool | None = None

@@ -15,6 +15,7 @@ from sqlalchemy.exc import IntegrityError
 
 from agent_factory.contracts.trace import Trace
 from agent_factory.core import clock
+from agent_factory.core.aside import Aside, read_body
 from agent_factory.core.burial import find_buried, refuse_buried
 from agent_factory.core.error import ConflictError, StorageError
 from agent_factory.core.intake import Claim, Intake, Key, Parcel, Receipt, pack
@@ -65,33 +66,40 @@ class TraceLog:
         raise StorageError(f"traces were not kept: other writers were first {_ATTEMPTS} times; send them again")
 
     def get(self, trace_id: str, project: str) -> Trace | None:
-        """The project's trace of that id, or None."""
+        """The project's trace of that id, or None; StorageError where it is kept and cannot be read."""
         query = select(traces.c.body).where(traces.c.project == project, traces.c.id == trace_id)
         with self.store.begin(read_only=True) as connection:
             body = connection.execute(query).scalar()
-        return None if body is None else Trace.model_validate_json(body)
+        return None if body is None else read_body(trace_id, body, f"project {project!r}")
 
-    def of_day(self, day: str, project: str) -> Iterator[Trace]:
-        """The traces of a project's day in the order of their ids, so that the order of arrival does not show."""
+    def of_day(self, day: str, project: str, aside: Aside | None = None) -> Iterator[Trace]:
+        """The traces of a project's day in the order of their ids, so that the order of arrival does not show.
+
+        What cannot be read is set ``aside``, or raises StorageError.
+        """
         query = (
-            select(traces.c.body)
+            select(traces.c.id, traces.c.body)
             .where(traces.c.day == day, traces.c.project == project)
             .order_by(traces.c.id)
             .execution_options(yield_per=_CHUNK)
         )
         with self.store.begin(read_only=True) as connection:
-            for body in connection.execute(query).scalars():
-                yield Trace.model_validate_json(body)
+            for row in connection.execute(query):
+                trace = read_body(row.id, row.body, f"day {day}", aside)
+                if trace is not None:
+                    yield trace
 
-    def of_session(self, session_id: str, project: str) -> list[Trace]:
-        """The traces of a project's session in order of arrival."""
+    def of_session(self, session_id: str, project: str, aside: Aside | None = None) -> list[Trace]:
+        """The traces of a project's session in order of arrival; what cannot be read as in ``of_day``."""
         query = (
-            select(traces.c.body)
+            select(traces.c.id, traces.c.body)
             .where(traces.c.project == project, traces.c.session_id == session_id)
             .order_by(traces.c.number)
         )
         with self.store.begin(read_only=True) as connection:
-            return [Trace.model_validate_json(body) for body in connection.execute(query).scalars()]
+            rows = connection.execute(query).all()
+        found = [read_body(row.id, row.body, f"session {session_id!r}", aside) for row in rows]
+        return [trace for trace in found if trace is not None]
 
     def arrivals(self, project: str, after: int = 0) -> list[Arrival]:
         """Days that have traces numbered above ``after``, with the newest number and count of those."""

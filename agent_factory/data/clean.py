@@ -17,6 +17,7 @@ from typing import NamedTuple
 from agent_factory.contracts.record import Json
 from agent_factory.contracts.trace import Trace
 from agent_factory.core.artifact import Artifacts
+from agent_factory.core.aside import Aside
 from agent_factory.core.day import day_path
 from agent_factory.core.decision import write_clusters, write_decisions
 from agent_factory.core.digest import digest_json, digest_rows
@@ -52,7 +53,8 @@ def clean_day(
 
     ``redactor_of`` gives the redactor of a recipe's name, or None where there is no such recipe.
     """
-    events = artifacts.read_traces(day_path(project, day, "events"))
+    aside = Aside()
+    events = artifacts.read_traces(day_path(project, day, "events"), aside=aside)
     sweep = _Sweep(store, project, day, redactor_of or lru_cache(redactor_of_recipe))
     file = write_day(artifacts, project, day, "clean_events", sweep.clean(events))
     write_signatures(artifacts, project, day, sweep.ids, bytes(sweep.bands))
@@ -72,7 +74,8 @@ def clean_day(
     told: Json = {"anomalies": {**judged}, "clusters": clustered}
     told.update({name: {**counts} for name, counts in counted.items()})
     digest = digest_json([file.digest, decided, digest_rows(clusters)])
-    return CleanDay(day=file.day, path=file.path, rows=file.rows, digest=digest, told=told)
+    made = {"day": file.day, "path": file.path, "rows": file.rows, "digest": digest, "told": told}
+    return CleanDay.model_validate({**made, "set_aside": aside.tell()})
 
 
 def redactor_of_recipe(name: str | None) -> Redactor | None:

@@ -12,17 +12,19 @@ from collections.abc import Iterable, Iterator
 from agent_factory.contracts.record import Count, Part
 from agent_factory.contracts.trace import Trace
 from agent_factory.core.artifact import Artifacts
+from agent_factory.core.aside import SetAside
 from agent_factory.core.day import DayFileName, day_path
 from agent_factory.core.digest import canonical_json
 
 
 class DayFile(Part):
-    """A parquet artifact of one day."""
+    """A parquet artifact of one day; what of its input could not be read was ``set_aside``."""
 
     day: str
     path: str
     rows: Count
     digest: str
+    set_aside: SetAside = SetAside()
 
 
 class Tally:

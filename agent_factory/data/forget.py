@@ -52,6 +52,7 @@ def forget(
         days=record.days,
         datasets=record.datasets,
         models=record.models,
+        unreadable=found.unreadable,
         wiped=wiped,
     )
 

@@ -11,8 +11,8 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import select
 
-from agent_factory.contracts.trace import Trace
 from agent_factory.core.artifact import Artifacts
+from agent_factory.core.aside import Aside, read_body
 from agent_factory.core.day import day_path
 from agent_factory.core.erasure import find_records
 from agent_factory.core.error import NotFoundError
@@ -26,13 +26,17 @@ _CHUNK = 400
 
 
 class Found(NamedTuple):
-    """Ids of a person's traces with their days, their recipes, sessions, and other records as ``<kind>:<id>``."""
+    """Ids of a person's traces with their days, their recipes, sessions, and other records as ``<kind>:<id>``.
+
+    ``unreadable`` traces were searched as text alone.
+    """
 
     traces: dict[str, str]
     recipes: set[str | None]
     sessions: set[str]
     records: set[str]
     matched: dict[str, int]
+    unreadable: int
 
 
 class _Row(NamedTuple):
@@ -47,23 +51,25 @@ class _Row(NamedTuple):
 
 def search(store: Store, artifacts: Artifacts, project: str, subjects: Sequence[Subject]) -> Found:
     """All that is about one of the subjects; of a session all traces, for each repeats the ones before it."""
-    found = Found({}, set(), set(), set(), {})
+    found = Found({}, set(), set(), set(), {}, 0)
     matched: dict[str, set[str]] = {}
     cleaned: set[str] = set()
     for row in _read_clean(artifacts, project):
         cleaned.add(row.id)
         _take(row, _names_in(row.body, subjects), found, matched)
     redactor_of = lru_cache(_open_redactor)
+    aside = Aside()
     for row in _read_inbox(store, project):
         names = _names_in(row.body, subjects)
         if not names and row.id not in cleaned:
-            names = _names_once_redacted(row, subjects, redactor_of(row.recipe))
+            names = _names_once_redacted(row, subjects, redactor_of(row.recipe), aside)
         _take(row, names, found, matched)
     _add_records(store, project, subjects, found)
     for row in _read_inbox(store, project) if found.sessions else ():
         if row.session_id in found.sessions:
             _take(row, ["session"], found, matched)
-    return found._replace(matched={name: len(ids) for name, ids in sorted(matched.items())})
+    counts = {name: len(ids) for name, ids in sorted(matched.items())}
+    return found._replace(matched=counts, unreadable=aside.tell().count)
 
 
 def _take(row: _Row, names: Sequence[str], found: Found, matched: dict[str, set[str]]) -> None:
@@ -81,9 +87,15 @@ def _names_in(text: str, subjects: Sequence[Subject]) -> list[str]:
     return [subject.name for subject in subjects if subject.is_in(text)]
 
 
-def _names_once_redacted(row: _Row, subjects: Sequence[Subject], redactor: Redactor) -> list[str]:
-    """For a trace that was never cleaned: as whom redaction would know those in it."""
-    hashes = set(redactor.redact_trace(Trace.model_validate_json(row.body)).pseudonyms.values())
+def _names_once_redacted(row: _Row, subjects: Sequence[Subject], redactor: Redactor, aside: Aside) -> list[str]:
+    """For a trace that was never cleaned: as whom redaction would know those in it, or in its text."""
+    trace = read_body(row.id, row.body, f"day {row.day}", aside)
+    if trace is None:
+        session = redactor.open_session()
+        redactor.redact_text(row.body, session)
+        hashes = set(session.hashes.values())
+    else:
+        hashes = set(redactor.redact_trace(trace).pseudonyms.values())
     return [subject.name for subject in subjects if subject.hash in hashes]
 
 

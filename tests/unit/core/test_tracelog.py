@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 from agent_factory.contracts import Message, Step, Trace
-from agent_factory.core.error import ConflictError
+from agent_factory.core.aside import Aside
+from agent_factory.core.error import ConflictError, StorageError
 from agent_factory.core.store import Store
 from agent_factory.core.tracelog import TraceLog
 
@@ -91,3 +92,32 @@ def test_many_senders_of_the_same_batch(store: Store) -> None:
     assert sum(receipt.accepted for receipt in receipts) == 900
     assert sum(receipt.duplicates for receipt in receipts) == 2700
     assert len(list(log.of_day("2026-11-20", "default"))) == 900
+
+
+def keep_unreadable(store: Store, trace: Trace) -> None:
+    """A trace as it was kept before such were refused: acknowledged, and too deep for any reader of JSON."""
+    nested: Any = 0
+    for _ in range(230):
+        nested = [nested]
+    TraceLog(store).add([trace.model_copy(update={"metadata": {"a": nested}})])
+
+
+def test_what_cannot_be_read_is_set_aside_by_name_or_raises(store: Store, caplog: pytest.LogCaptureFixture) -> None:
+    log = TraceLog(store)
+    log.add([_trace("a", session_id="s"), _trace("z", session_id="s")])
+    keep_unreadable(store, _trace("deep", session_id="s"))
+    aside = Aside()
+    assert [trace.id for trace in log.of_day("2026-11-20", "default", aside)] == ["a", "z"]
+    assert [trace.id for trace in log.of_session("s", "default", aside)] == ["a", "z"]
+    told = aside.tell()
+    assert told.count == 2
+    assert told.examples[0].trace_id == "deep"
+    assert "recursion limit exceeded" in told.examples[0].reason
+    assert "set aside: trace 'deep' cannot be read" in caplog.text
+    for read in (
+        lambda: list(log.of_day("2026-11-20", "default")),
+        lambda: log.of_session("s", "default"),
+        lambda: log.get("deep", "default"),
+    ):
+        with pytest.raises(StorageError, match=r"trace 'deep' of .* cannot be read: .*recursion limit"):
+            read()

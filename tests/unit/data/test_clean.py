@@ -8,11 +8,13 @@ import pytest
 
 from agent_factory.contracts import Trace
 from agent_factory.core.artifact import Artifacts
-from agent_factory.core.error import InputError, NotFoundError
+from agent_factory.core.error import InputError, NotFoundError, StorageError
 from agent_factory.core.store import Store
+from agent_factory.core.tracelog import TraceLog
 from agent_factory.data.clean import clean_day
 from agent_factory.data.event import write_events_day
 from agent_factory.data.ingest import take_events
+from factory_assets.data.assets import describe_file
 
 Make = Callable[..., Trace]
 DAY = "2026-11-20"
@@ -74,3 +76,29 @@ def test_a_day_that_is_none_or_not_there(store: Store, artifacts: Artifacts) -> 
     with pytest.raises(NotFoundError, match=DAY):
         clean_day(store, artifacts, "default", DAY)
     assert not artifacts.exists(f"projects/default/days/{DAY}/clean_events.parquet")
+
+
+def test_what_was_kept_and_cannot_be_read_is_told_and_not_in_the_way(
+    store: Store, artifacts: Artifacts, trace: Make
+) -> None:
+    """Traces as they were kept before such were refused: too deep, and with a cost that no sum holds."""
+    nested: object = 0
+    for _ in range(230):
+        nested = [nested]
+    dear = trace("dear").steps[0].model_copy(update={"cost": 1e308})
+    costly = trace("dear").model_copy(update={"steps": (dear, *trace("dear").steps[1:])})
+    deep = trace("deep").model_copy(update={"metadata": {"a": nested}})
+    take_events(store, trace("good").to_json())
+    TraceLog(store).add([deep, costly])
+    events = write_events_day(store, artifacts, "default", DAY)
+    assert (events.rows, events.set_aside.count) == (1, 2)
+    assert [unread.trace_id for unread in events.set_aside.examples] == ["dear", "deep"]
+    described = describe_file(events).metadata
+    assert described["set_aside"] == 2
+    assert "steps.0.cost" in described["set_aside_traces"].value[0]["reason"]
+    # Files of before still hold them.
+    artifacts.write_traces(events.path, [trace("good"), costly])
+    clean = clean_day(store, artifacts, "default", DAY)
+    assert (clean.rows, clean.set_aside.count) == (1, 1)
+    with pytest.raises(StorageError, match=r"trace 'dear' of artifact .* cannot be read: steps\.0\.cost"):
+        list(artifacts.read_traces(events.path))

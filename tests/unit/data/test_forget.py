@@ -292,3 +292,18 @@ def test_of_another_project_nothing_is_touched(
     assert TraceLog(store).get("mia-1", "default") is not None
     assert artifacts.read_table(f"projects/default/days/{DAY}/events.parquet").num_rows == 3
     assert {mark.project for mark in store.find(Mark)} <= {"shop"}
+
+
+def test_a_trace_that_cannot_be_read_is_searched_as_text_and_told(
+    store: Store, artifacts: Artifacts, trace: Make
+) -> None:
+    nested: Any = 0
+    for _ in range(230):
+        nested = [nested]
+    deep = trace("deep", "This is Mia\n Brandt speaking", metadata={"a": 0})
+    TraceLog(store).add([deep.model_copy(update={"metadata": {"a": nested}})])
+    take_events(store, trace("other", "Where is my order?").to_json())
+    report = forget(store, artifacts, "default", ["yara@mail.example"], dry_run=True)
+    assert (report.traces, report.unreadable) == ((), 1)
+    assert forget(store, artifacts, "default", ["PERSON:Mia Brandt"]).traces == ("deep",)
+    assert forget(store, artifacts, "default", ["yara@mail.example"], dry_run=True).unreadable == 0
