@@ -1,8 +1,9 @@
-"""How time and memory of the data factory grow with the number of traces: inbox, events, clean events, labels, dataset.
+"""How time and memory of the data factory grow with the number of traces: the phases and their checks.
 
 The traces are the first traffic of the shipped recipe, told again with other numbers and one more sentence,
 so that none is a copy; they lie on the 30 days of a month. Each size has a process and a home of its own,
-and works as the assets do: a day after the other, then an SFT dataset of the month. Three sizes by default;
+and works as the assets do: a day after the other, then an SFT dataset of the month with the default filters, all
+with their blocking checks (``check``), the dataset against 300 held-out scenarios. Three sizes by default;
 ``python -m benchmarks.growth 1000000`` measures one more.
 """
 
@@ -14,19 +15,20 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from random import Random
 from typing import Any
 
 from benchmarks.figure import Figure
 
+Lap = Callable[[str], AbstractContextManager[None]]
 SIZES = (1_000, 10_000, 100_000)
 MAX_GIB, MAX_EXPONENT = 2.0, 1.1
 DAYS = [f"2026-04-{day:02}" for day in range(1, 31)]
 DEADLINE_SECONDS = 4 * 3600
-_BASE, _BATCH = 600, 500
+_BASE, _BATCH, _HELD_OUT = 600, 500, 300
 _NUMBER = re.compile(r"(?<![\w.-])\d{4}(?![\w.-])")
 _MANNER = "calm brisk plain quiet bright slow early late short long fair kind warm cold dry soft loud new old odd"
 _THING = "walk train window garden letter kettle bridge market ladder river candle pocket mirror basket corner"
@@ -86,10 +88,7 @@ def _work(size: int, base: Path) -> dict[str, Any]:
     from agent_factory.core.recipe import load_recipe
     from agent_factory.core.store import open_store
     from agent_factory.core.tracelog import TraceLog
-    from agent_factory.data.clean import clean_day
-    from agent_factory.data.dataset import DatasetQuery, build_dataset
-    from agent_factory.data.event import write_events_day
-    from agent_factory.data.label import label_day
+    from agent_factory.environment.scenario import make_scenario_set
 
     seconds: dict[str, float] = {}
 
@@ -106,19 +105,49 @@ def _work(size: int, base: Path) -> dict[str, Any]:
         for batch in _batches(size, base):
             with lap("inbox"):
                 log.add(batch)
-        project = batch[0].project
-        traces = 0
-        for day in DAYS:
-            for phase, make in (("events", write_events_day), ("clean", clean_day), ("labels", label_day)):
-                with lap(phase):
-                    made = make(store, artifacts, project, day)
-            traces += made.rows
-        with lap("dataset"):
-            query = DatasetQuery(project=project, recipe=recipe.name, days=tuple(DAYS), flagged=True)
-            dataset = build_dataset(store, artifacts, "sft", query)
+        drawn = {"set_id": "held-out", "build": None, "split": "eval", "count": _HELD_OUT, "seed": 1}
+        held_out = make_scenario_set(store, artifacts, recipe, **drawn)
+        traces = sum(_make_day(store, artifacts, batch[0].project, day, lap) for day in DAYS)
+        rows = _make_dataset(store, artifacts, batch[0].project, held_out, lap)
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024**2
-    wall = sum(seconds.values())
-    return {"seconds": seconds, "wall": wall, "traces": traces, "rows": dataset.rows, "peak_gib": peak}
+    return {"seconds": seconds, "wall": sum(seconds.values()), "traces": traces, "rows": rows, "peak_gib": peak}
+
+
+def _make_day(store: Any, artifacts: Any, project: str, day: str, lap: Lap) -> int:
+    """A day's files with their blocking checks; returns how many traces came through."""
+    from agent_factory.data.check import check_no_pii, check_schema
+    from agent_factory.data.clean import clean_day
+    from agent_factory.data.event import write_events_day
+    from agent_factory.data.label import label_day
+
+    with lap("events"):
+        write_events_day(store, artifacts, project, day)
+    with lap("check"):
+        _require(check_schema(artifacts, project, day))
+    with lap("clean"):
+        clean_day(store, artifacts, project, day)
+    with lap("check"):
+        _require(check_no_pii(artifacts, project, day))
+    with lap("labels"):
+        return label_day(store, artifacts, project, day).rows
+
+
+def _make_dataset(store: Any, artifacts: Any, project: str, held_out: Any, lap: Lap) -> int:
+    """An SFT dataset of all days with its blocking checks; returns its rows."""
+    from agent_factory.data.check import check_dataset_schema, check_no_eval_leak
+    from agent_factory.data.dataset import DatasetQuery, build_dataset
+
+    with lap("dataset"):
+        query = DatasetQuery(project=project, recipe=held_out.recipe, days=tuple(DAYS))
+        dataset = build_dataset(store, artifacts, "sft", query)
+    with lap("check"):
+        _require(check_dataset_schema(artifacts, dataset))
+        _require(check_no_eval_leak(artifacts, dataset, [held_out]))
+    return dataset.rows
+
+
+def _require(outcome: Any) -> None:
+    assert outcome.passed, outcome.description
 
 
 def _batches(size: int, base: Path) -> Iterator[list[Any]]:
