@@ -1,12 +1,14 @@
 """Models and their runs in MLflow: one experiment and one registered model a recipe and project, one version a model.
 
 The store's manifest is the record; MLflow is where people compare runs and see which model serves.
-Registering is idempotent by the model's build, stage and digest. Aliases: ``candidate`` is the newest
-policy, ``champion`` the one that serves, ``previous`` the one before it.
+A version's files are the artifacts of its run: a link to the model's folder where MLflow keeps its artifacts
+on this machine, else a copy. Registering is idempotent by the model's build, stage and digest.
+Aliases: ``candidate`` is the newest policy, ``champion`` the one that serves, ``previous`` the one before it.
 """
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from agent_factory.contracts.build import BuildSpec
@@ -19,6 +21,7 @@ from agent_factory.training.input import StageInputs
 if TYPE_CHECKING:
     from mlflow import MlflowClient
 
+_FILES = "model"
 CANDIDATE, CHAMPION, PREVIOUS = "candidate", "champion", "previous"
 
 
@@ -38,17 +41,22 @@ def open_client(url: str) -> MlflowClient:
     return MlflowClient(tracking_uri=url, registry_uri=url)
 
 
-def register_model(url: str, build: BuildSpec, manifest: ModelManifest, inputs: StageInputs) -> ModelManifest:
-    """The manifest with its run and version in MLflow, made now unless they were made before."""
+def register_model(
+    url: str, build: BuildSpec, manifest: ModelManifest, inputs: StageInputs, folder: Path
+) -> ModelManifest:
+    """The manifest with its run and version in MLflow, made now unless they were made before.
+
+    ``folder`` holds the model.
+    """
     from mlflow.exceptions import MlflowException
 
     try:
         client = open_client(url)
-        run_id = _find_run(client, manifest) or _record_run(client, build, manifest, inputs)
-        version = _find_version(client, manifest) or _create_version(client, manifest, run_id, url)
+        run_id = _find_run(client, manifest) or _record_run(client, build, manifest, inputs, url)
+        version = _find_version(client, manifest) or _create_version(client, manifest, run_id, folder)
         if manifest.stage == "policy":
             client.set_registered_model_alias(name_of(manifest), CANDIDATE, version)
-    except MlflowException as error:
+    except (MlflowException, OSError) as error:
         raise StorageError(
             f"MLflow at {url!r} refused model {manifest.id!r}: {error}. "
             "Check that it runs; the model is trained and is registered when the stage runs again."
@@ -92,11 +100,19 @@ def _find_run(client: MlflowClient, manifest: ModelManifest) -> str | None:
     return str(runs[0].info.run_id) if runs else None
 
 
-def _record_run(client: MlflowClient, build: BuildSpec, manifest: ModelManifest, inputs: StageInputs) -> str:
+def _open_experiment(client: MlflowClient, name: str, url: str) -> str:
+    """The id of the experiment, made now where it is not there."""
+    known = client.get_experiment_by_name(name)
+    if known is not None:
+        return str(known.experiment_id)
+    # A server says itself where it keeps artifacts; a bare database would have them in the working directory.
+    place = None if url.startswith("http") else str(get_settings().home / "mlflow" / name)
+    return str(client.create_experiment(name, artifact_location=place))
+
+
+def _record_run(client: MlflowClient, build: BuildSpec, manifest: ModelManifest, inputs: StageInputs, url: str) -> str:
     from mlflow.entities import Metric, Param, RunTag
 
-    experiment = client.get_experiment_by_name(name_of(manifest))
-    experiment_id = client.create_experiment(name_of(manifest)) if experiment is None else experiment.experiment_id
     tags = {
         **_identity(manifest),
         "model": manifest.id,
@@ -108,7 +124,9 @@ def _record_run(client: MlflowClient, build: BuildSpec, manifest: ModelManifest,
     seconds = float(manifest.metrics.get("seconds", 0.0))
     ended = int(manifest.created_at.timestamp() * 1000)
     run = client.create_run(
-        experiment_id, start_time=ended - int(seconds * 1000), run_name=f"{manifest.build}.{manifest.stage}"
+        _open_experiment(client, name_of(manifest), url),
+        start_time=ended - int(seconds * 1000),
+        run_name=f"{manifest.build}.{manifest.stage}",
     )
     client.log_batch(
         run.info.run_id,
@@ -130,7 +148,7 @@ def _find_version(client: MlflowClient, manifest: ModelManifest) -> str | None:
     return None
 
 
-def _create_version(client: MlflowClient, manifest: ModelManifest, run_id: str, url: str) -> str:
+def _create_version(client: MlflowClient, manifest: ModelManifest, run_id: str, folder: Path) -> str:
     from mlflow.exceptions import MlflowException
 
     try:
@@ -140,9 +158,29 @@ def _create_version(client: MlflowClient, manifest: ModelManifest, run_id: str, 
             raise
     version = client.create_model_version(
         name_of(manifest),
-        source=f"artifacts:/{manifest.path}",
+        source=_hold_files(client, run_id, folder),
         run_id=run_id,
         tags={**_identity(manifest), "model": manifest.id, "parent": manifest.parent or "none"},
         description=f"{manifest.id}, the {manifest.stage} model of build {manifest.build}",
     )
     return str(version.version)
+
+
+def _hold_files(client: MlflowClient, run_id: str, folder: Path) -> str:
+    """Make the model the artifacts of its run; the URI of its files.
+
+    A server takes a local path as a version's source only where it is within the artifacts of its run: these are
+    made a link to the folder.
+    """
+    from mlflow.utils.file_utils import local_file_uri_to_path
+    from mlflow.utils.uri import is_local_uri
+
+    kept = str(client.get_run(run_id).info.artifact_uri)
+    if not is_local_uri(kept):
+        client.log_artifacts(run_id, str(folder), _FILES)
+        return f"runs:/{run_id}/{_FILES}"
+    link = Path(local_file_uri_to_path(kept))
+    if not link.is_symlink():
+        link.parent.mkdir(parents=True, exist_ok=True)
+        link.symlink_to(folder.resolve(), target_is_directory=True)
+    return folder.resolve().as_uri()

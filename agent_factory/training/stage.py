@@ -67,7 +67,7 @@ def _record(store: Store, build: BuildSpec, inputs: StageInputs, path: str, fold
     from agent_factory.training.registry import register_model
 
     manifest = _to_manifest(store, build, inputs, path, folder)
-    manifest = register_model(get_settings().mlflow_url, build, manifest, inputs)
+    manifest = register_model(get_settings().mlflow_url, build, manifest, inputs, folder)
     store.put(manifest)
     return manifest
 

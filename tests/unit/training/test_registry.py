@@ -1,7 +1,12 @@
+from pathlib import Path
+from types import SimpleNamespace
+
+import mlflow
 import pytest
 
 from agent_factory.contracts import ModelManifest
 from agent_factory.core.error import NotFoundError
+from agent_factory.training import registry
 from agent_factory.training.input import collect_inputs
 from agent_factory.training.registry import move_champion, open_client, register_model
 
@@ -12,6 +17,21 @@ pytestmark = pytest.mark.filterwarnings("ignore:The ``noload`` loader strategy i
 @pytest.fixture(scope="module")
 def url(tmp_path_factory):
     return f"sqlite:///{tmp_path_factory.mktemp('mlflow') / 'mlflow.db'}"
+
+
+@pytest.fixture(autouse=True)
+def home(tmp_path, monkeypatch):
+    """Where MLflow keeps artifacts that no server takes."""
+    monkeypatch.setattr(registry, "get_settings", lambda: SimpleNamespace(home=tmp_path))
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """A model's folder."""
+    folder = tmp_path / "artifacts" / "builds" / "B1" / "models" / "policy"
+    folder.mkdir(parents=True)
+    (folder / "config.json").write_text("{}")
+    return folder
 
 
 def make_manifest(build, number, stage="policy", project="default"):
@@ -31,11 +51,11 @@ def make_manifest(build, number, stage="policy", project="default"):
     )
 
 
-def test_a_model_has_one_run_one_version_and_aliases_move(url, store, artifacts, build):
+def test_a_model_has_one_run_one_version_and_aliases_move(url, store, artifacts, build, folder):
     inputs = collect_inputs(store, artifacts, build, "pretrain")
     client = open_client(url)
-    first = register_model(url, build, make_manifest(build, 1), inputs)
-    again = register_model(url, build, make_manifest(build, 1), inputs)
+    first = register_model(url, build, make_manifest(build, 1), inputs, folder)
+    again = register_model(url, build, make_manifest(build, 1), inputs, folder)
     assert (first.mlflow_run_id, first.mlflow_version) == (again.mlflow_run_id, again.mlflow_version)
     assert first.mlflow_version == "1"
     run = client.get_run(first.mlflow_run_id)
@@ -45,9 +65,9 @@ def test_a_model_has_one_run_one_version_and_aliases_move(url, store, artifacts,
     version = client.get_model_version_by_alias("desk", "candidate")
     assert (str(version.version), version.tags["build"], version.tags["digest"]) == ("1", "B1", "digest-1")
 
-    second = register_model(url, build, make_manifest(build, 2), inputs)
+    second = register_model(url, build, make_manifest(build, 2), inputs, folder)
     assert str(client.get_model_version_by_alias("desk", "candidate").version) == second.mlflow_version == "2"
-    register_model(url, build, make_manifest(build, 3, "sft"), inputs)
+    register_model(url, build, make_manifest(build, 3, "sft"), inputs, folder)
     assert str(client.get_model_version_by_alias("desk", "candidate").version) == "2"
 
     for manifest in (first, second, second):
@@ -58,13 +78,13 @@ def test_a_model_has_one_run_one_version_and_aliases_move(url, store, artifacts,
         move_champion(make_manifest(build, 9), url)
 
 
-def test_the_promotion_of_one_project_leaves_the_champion_of_another(url, store, artifacts, build):
+def test_the_promotion_of_one_project_leaves_the_champion_of_another(url, store, artifacts, build, folder):
     inputs = collect_inputs(store, artifacts, build, "pretrain")
     client = open_client(url)
     theirs = build.model_copy(update={"id": "S1", "project": "shop"})
-    own = register_model(url, build, make_manifest(build, 11), inputs)
+    own = register_model(url, build, make_manifest(build, 11), inputs, folder)
     move_champion(own, url)
-    other = register_model(url, theirs, make_manifest(theirs, 12, project="shop"), inputs)
+    other = register_model(url, theirs, make_manifest(theirs, 12, project="shop"), inputs, folder)
     move_champion(other, url)
 
     assert client.get_model_version_by_alias("desk", "champion").tags["model"] == "M11"
@@ -73,3 +93,36 @@ def test_the_promotion_of_one_project_leaves_the_champion_of_another(url, store,
     assert (
         client.get_run(other.mlflow_run_id).info.experiment_id != client.get_run(own.mlflow_run_id).info.experiment_id
     )
+
+
+@pytest.fixture
+def fresh_url(tmp_path, monkeypatch):
+    """A registry of its own, which MLflow's fluent client asks too."""
+    url = f"sqlite:///{tmp_path / 'mlflow.db'}"
+    before = mlflow.get_tracking_uri()
+    mlflow.set_tracking_uri(url)
+    yield url
+    mlflow.set_tracking_uri(before)
+
+
+def test_mlflow_hands_out_the_files_of_a_version(fresh_url, store, artifacts, build, folder):
+    inputs = collect_inputs(store, artifacts, build, "pretrain")
+    move_champion(register_model(fresh_url, build, make_manifest(build, 1), inputs, folder), fresh_url)
+    (folder / "config.json").write_text('{"made": "again"}')  # no copy that could stay behind
+    for name in ("models:/desk@champion", "models:/desk/1"):
+        found = Path(mlflow.artifacts.download_artifacts(name))
+        assert (found / "config.json").read_text() == '{"made": "again"}'
+    run = open_client(fresh_url).search_runs(["1"])[0]
+    assert [file.path for file in open_client(fresh_url).list_artifacts(run.info.run_id)] == ["config.json"]
+
+
+def test_where_mlflow_keeps_artifacts_elsewhere_the_files_are_sent(
+    fresh_url, store, artifacts, build, folder, monkeypatch
+):
+    monkeypatch.setattr("mlflow.utils.uri.is_local_uri", lambda uri, *_, **__: False)
+    register_model(
+        fresh_url, build, make_manifest(build, 1), collect_inputs(store, artifacts, build, "pretrain"), folder
+    )
+    found = Path(mlflow.artifacts.download_artifacts("models:/desk/1"))
+    assert (found / "config.json").read_text() == "{}"
+    assert not found.is_symlink()

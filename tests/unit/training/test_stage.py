@@ -18,7 +18,7 @@ def registered(monkeypatch):
     """MLflow has tests of its own; here it takes every model."""
     seen = []
 
-    def register(url, build, manifest, inputs):
+    def register(url, build, manifest, inputs, folder):
         seen.append(manifest.id)
         return manifest.model_copy(update={"mlflow_run_id": "r", "mlflow_version": str(len(seen))})
 
