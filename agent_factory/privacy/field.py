@@ -200,6 +200,8 @@ def _fits(kind: FieldKind, text: str, key: str) -> bool:
         return shape.fullmatch(text) is not None and text.casefold() not in _NOBODY
     if kind == "SECRET":
         return _is_secret(text, key)
+    if kind == "NATIONAL_ID" and digits > 1 and 8 <= len(text) <= 10 and text.isalnum():
+        return True  # on some passports letters are drawn like digits
     if kind in ("SSN", "IBAN", "BIRTHDATE", "IP", "NATIONAL_ID"):
         return digits >= 4
     return bool(text.strip())

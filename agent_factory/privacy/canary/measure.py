@@ -21,7 +21,7 @@ from agent_factory.core.error import InputError
 from agent_factory.privacy.canary import chinese, english
 from agent_factory.privacy.canary.person import KIND_LABELS, Draw
 from agent_factory.privacy.canary.source import LANGUAGES, Language
-from agent_factory.privacy.label import Label
+from agent_factory.privacy.label import LABELS, Label
 from agent_factory.privacy.pseudonym import Pseudonyms
 from agent_factory.privacy.redactor import Redactor
 
@@ -35,7 +35,8 @@ class RedactsText(Protocol):
 
 
 MIN_RECALL, MIN_PRECISION = 0.98, 0.90
-CHECK_SEED, CHECK_COUNT = 7_041, 600
+MIN_LABEL_RECALL, MIN_PLANTED = 0.90, 30  # of a label: where few were planted, a miss says little
+CHECK_SEED, CHECK_COUNT = 7_041, 1_500
 _HOLE = re.compile(r"\{(\w+)\}")
 _CLEAN_SHARE, _JSON_SHARE, _UNTOLD_SHARE, _MARKDOWN_SHARE = 0.25, 0.3, 0.05, 0.15
 UNTOLD = "PERSON untold"
@@ -88,9 +89,17 @@ class Measured(Part):
 
     @property
     def passed(self) -> bool:
-        """Whether the whole set meets what is demanded."""
+        """Whether the whole set, and each label that was planted often enough, meets what is demanded."""
         recall, precision = self.overall.recall, self.overall.precision
-        return recall is not None and precision is not None and recall >= MIN_RECALL and precision >= MIN_PRECISION
+        if recall is None or precision is None or self.weak:
+            return False
+        return recall >= MIN_RECALL and precision >= MIN_PRECISION
+
+    @property
+    def weak(self) -> dict[str, float]:
+        """The recall of each label that is below what is demanded of one."""
+        parts = {name: part.recall for name, part in self.parts.items() if self._demanded(name) is not None}
+        return {name: recall for name, recall in parts.items() if recall is not None and recall < MIN_LABEL_RECALL}
 
     def of(self, labels: Iterable[Label]) -> Tally:
         """The tally of some labels together."""
@@ -99,15 +108,30 @@ class Measured(Part):
 
     def __str__(self) -> str:
         found, right = self.overall.recall or 0.0, self.overall.precision or 0.0
+        weak = "".join(f", but of {name} {recall:.1%}" for name, recall in self.weak.items())
         return (
-            f"finds {found:.1%} of planted personal data at a precision of {right:.1%}; "
-            f"at least {MIN_RECALL:.0%} and {MIN_PRECISION:.0%} are asked for"
+            f"finds {found:.1%} of planted personal data at a precision of {right:.1%}{weak}; "
+            f"at least {MIN_RECALL:.0%} and {MIN_PRECISION:.0%} are asked for, and {MIN_LABEL_RECALL:.0%} of each label"
         )
 
     def told(self) -> dict[str, Any]:
-        """Recall and precision, overall and of each part, as JSON; null where there was nothing to measure."""
+        """Recall and precision, overall and of each part, as JSON; null where there was nothing to measure.
+
+        ``demanded`` is the recall that the check asks for, null where it asks for none.
+        """
         parts = {"overall": self.overall, **self.parts}
-        return {name: {"recall": part.recall, "precision": part.precision} for name, part in parts.items()}
+        return {
+            name: {
+                "planted": part.planted,
+                "recall": part.recall,
+                "demanded": MIN_RECALL if name == "overall" else self._demanded(name),
+                "precision": part.precision,
+            }
+            for name, part in parts.items()
+        }
+
+    def _demanded(self, part: str) -> float | None:
+        return MIN_LABEL_RECALL if part in LABELS and self.parts[part].planted >= MIN_PLANTED else None
 
 
 def make_canaries(seed: int, count: int) -> list[Canary]:

@@ -23,11 +23,11 @@ KIND_LABELS: dict[str, Label] = {
     **dict.fromkeys(("birthday", "iso_date"), "BIRTHDATE"),
     **dict.fromkeys(("api_key", "token", "password", "opaque", "jwt", "private_key"), "SECRET"),
     "email": "EMAIL",
-    "phone": "PHONE",
+    **dict.fromkeys(("phone", "island_phone"), "PHONE"),
     "iban": "IBAN",
     "ip": "IP",
     "ssn": "SSN",
-    "user": "USER",
+    **dict.fromkeys(("user", "contact_id"), "USER"),
 }
 """What each kind plants; a kind that is not named here is a thing, which must stay."""
 
@@ -83,6 +83,9 @@ class Draw(Things):
     def phone(self) -> str:
         return self.shape(self.pool.phones)
 
+    def island_phone(self) -> str:
+        return self.pick("569") + self.number(3) + self.pick(["", " ", "-"]) + self.number(4)
+
     def address(self) -> str:
         return self.shape(self.pool.addresses)
 
@@ -123,6 +126,8 @@ class Draw(Things):
         return self._id[1](self)
 
     def passport(self) -> str:
+        if not self.chinese and self.chance(0.4):
+            return f"{self.pick('FGHJK')}{self.rng.randrange(10)}{self.letters(6, 'CFGHJKLMNPRTVWXYZ')}{self.number(1)}"
         return f"{self.pick('EG' if self.chinese else 'CKLX')}{self.number(8)}"
 
     def birthday(self) -> str:
@@ -140,6 +145,10 @@ class Draw(Things):
     def user(self) -> str:
         name, word = _plain(self.pick(ENGLISH.surnames)).lower(), self.pick(["moss", "kite", "byte", "lumen", "otter"])
         return self.pick([f"{name}_{word}", f"{name}{self.number(2)}", f"{word}.{name}.{self.number(3)}"])
+
+    def contact_id(self) -> str:
+        name, word = _plain(self.pick(ENGLISH.surnames)).lower(), self.pick(["pebble", "comet", "fern", "yarrow"])
+        return self.pick([f"{word}_{name}", f"wxid_{self.letters(8, HEX)}", f"{word}-{name}{self.number(2)}"])
 
     def api_key(self) -> str:
         shapes = (

@@ -17,7 +17,7 @@ _VERSION_WORD = words(
     r"|error code|版本|固件|驱动|章|节"
 )
 _USER_WORD = r"(?:user[ _]?name|log[ -]?in(?: name)?|screen ?name|handle|nick(?:name)?|用户名|账号|帐号|登录名|昵称)"
-_TELLS = r"[^\S\n]*(?:[:=|]|is|of|as|是|为)?[^\w\n]{0,5}"
+_TELLS = r"[^\S\n]*(?:[:=|]|is|was|of|as|(?<=name )to|是|为)?[^\w\n]{0,5}"
 _PICTURE = re.compile(r"\.(?:png|jpe?g|gif|svg|webp)$", re.IGNORECASE)
 _SMALL = 50  # version numbers seldom go beyond
 
@@ -76,7 +76,8 @@ _USER = (
         "USER",
         re.compile(
             r"\buser[ \t]+[\"'`]?"
-            r"(?P<value>(?=[a-z._-]*\d)[a-z](?:[a-z0-9]*[._-][a-z0-9._-]*|[a-z]{3,}\d{1,4}))(?![\w@-])"
+            r"(?P<value>(?=[a-z._-]*\d)[a-z](?:[a-z0-9]*[._-][a-z0-9._-]*|[a-z]{3,}\d{1,4})(?![\w@-])"
+            r"|[a-z]{2,}[._-][a-z]{3,}(?= (?:reported|wrote|said|says|asked|complained|posted|replied|claims)\b))"
         ),
     ),
 )
@@ -84,7 +85,8 @@ _USERS = (
     Rule(
         "USER",
         re.compile(
-            rf"user[ _]?id\b{_TELLS}(?P<value>[a-z]{{2,}}(?:[._-][a-z]+){{1,3}}(?:[._-]?\d+)?)(?![\w@])",
+            rf"user[ _]?id\b{_TELLS}"
+            r"(?P<value>[a-z]{2,}(?:[._-][a-z]+){1,3}(?:[._-]?\d+)?|[a-z]{4,}\d{1,4})(?![\w@])",
             re.ASCII | re.IGNORECASE,
         ),
     ),

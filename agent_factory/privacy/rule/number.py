@@ -152,7 +152,7 @@ _BY_NAME = (
     ("ni", r"(?=[A-Z]{0,2}\d)[A-Z0-9]{8,11}", _is_identity),
     ("pan permanent income", r"[A-Z]{3}[ABCFGHLJPT][A-Z]\d{4}[A-Z]", None),
 )
-_NUMBERED = r"(?:[ -]?(?:numbers?|no\.?|nr\.?|#))?"
+_NUMBERED = r"(?:,?[ -]?(?:numbers?|no\.?|nr\.?|#))?"
 _CODE = r"(?=[A-Z -]*\d)[A-Z0-9](?:[ -]?[A-Z0-9]){5,19}(?![A-Za-z0-9])"
 _NAMED = (
     Rule(

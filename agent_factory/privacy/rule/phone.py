@@ -19,8 +19,8 @@ THING = words(
 """What a number is of if it is nobody's: directly before it."""
 
 _WORD = words(
-    r"phones?|telephone|tel|mobile|cell|cellphone|handy|whats ?app|sms|fax|hotline|ring|rung|rang|desk|landline"
-    r"|call(?:er|ing)?(?: id)?|text|reach(?:ed)?|contact|answer(?:ing)?|messages?(?: to)?|registered"
+    r"phones?|voice ?mail|telephone|tel|mobile|cell|cellphone|handy|whats ?app|sms|fax|hotline|ring|rung|rang|desk"
+    r"|landline|call(?:er|ing)?(?: id)?|text|reach(?:ed)?|contact|answer(?:ing)?|messages?(?: to)?|registered"
     r"|(?:my|his|her|their|our|your|new) number|手机|电话|联系|致电|拨打|来电|打给|微信|传真|座机"
 ).pattern
 _BESIDE = re.compile(

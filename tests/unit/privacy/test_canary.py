@@ -14,9 +14,12 @@ from agent_factory.core.recipe import load_recipe
 from agent_factory.privacy.canary import chinese, english
 from agent_factory.privacy.canary.measure import (
     CHECK_COUNT,
+    MIN_LABEL_RECALL,
+    MIN_PLANTED,
     MIN_PRECISION,
     MIN_RECALL,
     UNTOLD,
+    Tally,
     make_canaries,
     measure_canaries,
     measure_once,
@@ -137,6 +140,28 @@ def test_a_redactor_that_spoils_is_told_by_its_precision() -> None:
     assert not measured.passed
     assert measured.overall.precision is not None
     assert measured.overall.precision < MIN_PRECISION
+
+
+def test_a_label_that_is_missed_is_told_though_the_rest_is_found() -> None:
+    class NoUsers(Redactor):
+        def redact_any(self, text, session, parent="", thing=False):
+            return text if "user" in text else super().redact_any(text, session, parent, thing)
+
+    measured = measure_once(NoUsers((), b""))
+    told = measured.told()["USER"]
+    assert told["planted"] >= MIN_PLANTED
+    assert told["recall"] < told["demanded"] == MIN_LABEL_RECALL
+    assert not measured.passed
+    assert f"but of USER {told['recall']:.1%}" in str(measured)
+    few = measured.model_copy(update={"parts": {"IP": Tally(planted=29, found=0, replaced=0, right=0)}})
+    assert (few.weak, few.told()["IP"]["demanded"]) == ({}, None)
+
+
+@pytest.mark.parametrize("seed", range(500, 510))
+def test_each_label_is_found_on_seeds_that_no_rule_was_tried_on(seed: int) -> None:
+    measured = measure_canaries(seed, CHECK_COUNT)
+    assert measured.passed, str(measured)
+    assert measured.parts["USER"].planted >= MIN_PLANTED
 
 
 def test_a_value_that_is_left_anywhere_does_not_count_as_found() -> None:

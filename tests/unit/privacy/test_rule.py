@@ -42,7 +42,11 @@ FOUND = [
     ("Passport no. X4RTBPFW4", "X4RTBPFW4", "NATIONAL_ID"),
     ("香港 9123 4567", "9123 4567", "PHONE"),
     ("HK 6123-4567, evenings", "6123-4567", "PHONE"),
-    ("Signed,\nBartholomew Quill", "Bartholomew Quill", "PERSON"),
+    ("Signed,\nThaddeus Wrexcombe", "Thaddeus Wrexcombe", "PERSON"),
+    ("the user_id is wrexcombe42, not mine", "wrexcombe42", "USER"),
+    ("changed my username to wrex_combe", "wrex_combe", "USER"),
+    ("user wrex_combe complained at 10", "wrex_combe", "USER"),
+    ("passport, number X4RTBPFW4", "X4RTBPFW4", "NATIONAL_ID"),
     ("birthday 03/12/84", "03/12/84", "BIRTHDATE"),
     ("他是1984年3月12日出生的", "1984年3月12日", "BIRTHDATE"),
     ("my birthday is on the 5th of May", "5th of May", "BIRTHDATE"),
@@ -105,10 +109,11 @@ STAYS = [
     "单号 SF1399123456789，编号 110105194912310021",
     "用户名是必填项，密码错误请重试",
     "价格￥１，２３４．５０，数量３",
-    "微信v8.0.312打不开 weixin.qq.com，微信支付2024款，wechat pay_1 failed",
+    "微信v8.0.312打不开 weixin.example.com，微信支付2024款，wechat pay_1 failed",
     "香港 2023 2024 和香港 2023-2024，HK$ 9123 4567，香港订单号 9123 4567",
     "my passport renewal form, 3 COPIES; user id = usr_123",
     "Signed\n\nThe Team",
+    "user access_token expired at 10, log in to prod_server1",
 ]
 
 
