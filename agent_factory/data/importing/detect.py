@@ -18,7 +18,7 @@ from agent_factory.data.importing import (
     trace_line,
 )
 from agent_factory.data.importing.row import Format
-from agent_factory.data.importing.text import read_head
+from agent_factory.data.importing.text import read_head, read_objects
 
 FORMATS: dict[str, Format] = {
     found.name: found
@@ -55,6 +55,10 @@ def _detect(path: Path) -> Format | None:
         return inspect_log.FORMAT
     if hugging_face.is_parquet(path):
         return hugging_face.FORMAT
+    for row in read_objects(path):
+        found = _by_fields(row, alone=True)
+        if found is not None:
+            return found
     head = read_head(path).decode(errors="replace").lstrip()
     row = _first_object(head)
     if row is not None:
@@ -67,7 +71,7 @@ def _detect(path: Path) -> Format | None:
 
 
 def _first_object(head: str) -> dict[str, Any] | None:
-    """The first line as an object, or the first item of a list, where it is whole."""
+    """The document as an object, or the first item of a list, where it is whole."""
     try:
         found, _ = json.JSONDecoder().raw_decode(head.removeprefix("[").lstrip())
     except (ValueError, RecursionError):

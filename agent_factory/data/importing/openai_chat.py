@@ -17,15 +17,13 @@ from agent_factory.core.digest import digest_json
 from agent_factory.core.error import InputError
 from agent_factory.data.importing.conversation import read_chat, read_tools
 from agent_factory.data.importing.row import Format, Origin, Row, require_object
-from agent_factory.data.importing.text import read_document, read_lines
+from agent_factory.data.importing.text import is_lines, read_document, read_lines
 
 _TIMES = ("created_at", "created", "timestamp")
 
 
 def read_rows(path: Path) -> Iterator[Row]:
     """A row a line; of a file that is one list, a row an item."""
-    from agent_factory.data.importing.text import is_lines
-
     if is_lines(path):
         yield from read_lines(path)
         return

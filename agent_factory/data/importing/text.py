@@ -9,13 +9,14 @@ import gzip
 import json
 from collections.abc import Iterator
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, cast
 
 from agent_factory.core.error import InputError
 from agent_factory.data.importing.row import Row
 from agent_factory.data.ingest import parse_json
 
 LINE_BYTES = 16 * 2**20
+_LOOKED_AT = 50
 _BOM = b"\xef\xbb\xbf"
 
 
@@ -57,16 +58,50 @@ def read_head(path: Path, size: int = 65_536) -> bytes:
 
 
 def is_lines(path: Path) -> bool:
-    """Whether the first line that holds something is a JSON value by itself."""
+    """Whether a file holds a JSON value a line, or nothing; else it is one document."""
+    return next(read_objects(path), None) is not None or not read_head(path).strip()
+
+
+def read_objects(path: Path) -> Iterator[dict[str, Any]]:
+    """The objects among the first lines that are one by themselves; none where the file is one document.
+
+    A bad line tells nothing about the others: a file is of lines where one of its first is an object, and
+    those up to it are not how a document begins.
+    """
+    begun = ""
+    lines = False
     with path.open("rb") as raw, _unpack(raw, path) as file:
-        while line := _read_line(file, path):
+        for _ in range(_LOOKED_AT):
+            line = _read_line(file, path)
+            if not line or len(begun) > LINE_BYTES:
+                return
             if isinstance(line, ValueError):
-                return False
-            if line.strip().removeprefix(_BOM):
-                try:
-                    return isinstance(json.loads(line.strip().removeprefix(_BOM)), dict)
-                except (ValueError, RecursionError):
-                    return False
+                lines = lines or not begun
+                continue
+            text = line.removeprefix(_BOM).decode(errors="replace").strip()
+            found = _parse(text)
+            if isinstance(found, dict) and (lines or not begun or not _is_begun(begun + text)):
+                lines = True
+                yield cast("dict[str, Any]", found)
+            if text and not lines:
+                begun += f"{text}\n"
+
+
+def _parse(text: str) -> Any:
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError):
+        return None
+
+
+def _is_begun(text: str) -> bool:
+    """Whether a JSON value is the text, or would be it and more."""
+    try:
+        json.loads(text)
+    except json.JSONDecodeError as error:
+        return error.pos >= len(text)
+    except (ValueError, RecursionError):
+        return False
     return True
 
 

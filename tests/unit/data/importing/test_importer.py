@@ -233,3 +233,51 @@ def test_a_recipe_that_is_named_is_that_of_all_traces(
         "the import stands, and which dataset is missing is told with the reason"
     )
     assert [trace.recipe for trace in TraceLog(store).of_day("2026-11-20", "default")] == ["desk"]
+
+
+def _chats(count: int) -> list[bytes]:
+    said = [{"role": "user", "content": "谢谢"}, {"role": "assistant", "content": "不客气"}]
+    rows = ({"messages": [*said, {"role": "user", "content": str(number)}]} for number in range(count))
+    return [json.dumps(row, ensure_ascii=False).encode() for row in rows]
+
+
+BAD_LINES = {
+    "broken": b"{bad",
+    "cut off": _chats(1)[0][:40],
+    "no object": b"[1]",
+    "a list that is not closed": b'["messages", ',
+    "GBK": _chats(1)[0].decode().encode("gbk"),
+    "too long": b'{"messages": "' + b"x" * 5000 + b'"}',
+    "another object": b'{"comment": "exported 2026-11-20"}',
+    "too deep": b"[" * 2000,
+}
+
+
+@pytest.mark.parametrize("source_format", ["auto", "openai-chat"])
+@pytest.mark.parametrize("bad", BAD_LINES)
+def test_a_bad_first_line_keeps_no_other_out(
+    store: Store, artifacts: Artifacts, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, bad: str, source_format: str
+) -> None:
+    monkeypatch.setattr(text, "LINE_BYTES", 4096)
+    path = tmp_path / "chats.jsonl"
+    path.write_bytes(b"\n".join([BAD_LINES[bad], b"", *_chats(3)]))
+    report = import_traces(store, artifacts, Origin(path, "default", day=date(2026, 11, 20)), source_format)
+    assert (report.format, report.accepted, report.quarantined) == ("openai-chat", 3, 1)
+    assert [item.place for item in report.examples] == ["line 1"]
+
+
+@pytest.mark.parametrize("indent", [None, 1, 2])
+@pytest.mark.parametrize("single", [False, True])
+def test_a_document_is_no_file_of_lines_however_it_is_spread(
+    store: Store, artifacts: Artifacts, tmp_path: Path, indent: int | None, single: bool
+) -> None:
+    chats = [json.loads(line) for line in _chats(3)]
+    path = tmp_path / "chats.json"
+    path.write_text(json.dumps(chats[0] if single else chats, indent=indent))
+    assert text.is_lines(path) == (single and indent is None)
+    report = import_traces(store, artifacts, Origin(path, "default", day=date(2026, 11, 20)))
+    assert (report.format, report.accepted, report.quarantined) == ("openai-chat", 1 if single else 3, 0)
+    path.write_bytes(b"[\n" + b",\n".join(_chats(3)) + b"\n]\n")
+    assert not text.is_lines(path)
+    path.write_text('{\n"messages":\n{},\n"a":\n{}\n}')
+    assert not text.is_lines(path)
