@@ -73,9 +73,14 @@ def _percent(measure: Measure | None) -> str:
 
 
 def lineage(store: Store, build: str) -> str:
-    """``M0 base → M1 sft → …`` as the registry has it."""
-    models = store.find(ModelManifest, build=build)
-    return " → ".join(f"{model.id} {model.stage}" for model in models)
+    """``M0 base → M1 sft → M3 policy, ranked by M2 reward``: what the build's evaluated candidate descends from."""
+    (report,) = store.find(EvalReport, build=build, newest_first=True, limit=1)
+    candidate = store.get(ModelManifest, report.candidate)
+    chain = [candidate]
+    while chain[0].parent is not None:
+        chain.insert(0, store.get(ModelManifest, chain[0].parent))
+    told = " → ".join(f"{model.id} {model.stage}" for model in chain)
+    return told if candidate.scorer is None else f"{told}, ranked by {candidate.scorer} reward"
 
 
 def _console() -> Any:
