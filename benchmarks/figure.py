@@ -33,7 +33,9 @@ class Figure:
 
 def time_python(code: str, *, repeats: int, deadline_seconds: float = 120) -> float:
     """Median wall seconds of ``python -c code`` in fresh processes, after one that warms the disk cache."""
-    return median(time_command([sys.executable, "-c", code], deadline_seconds) for _ in range(repeats + 1))
+    command = [sys.executable, "-c", code]
+    time_command(command, deadline_seconds)
+    return median(time_command(command, deadline_seconds) for _ in range(repeats))
 
 
 def time_command(command: Sequence[str], deadline_seconds: float) -> float:
