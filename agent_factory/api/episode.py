@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import Literal
 
 from agent_factory.api.context import Context
+from agent_factory.api.order import tell_wait
 from agent_factory.contracts.build import BuildSpec, EpisodeRequest, Order
 from agent_factory.contracts.model import ModelManifest
 from agent_factory.contracts.scenario import ScenarioSet
@@ -35,4 +36,6 @@ def order_episodes(
     if scenarios is not None:
         require_set(kind, spec, context.get(ScenarioSet, scenarios))
     request = EpisodeRequest(build=spec.id, model=model, scenarios=scenarios).model_dump(mode="json")
-    return place_order(context.store, kind, request, project=context.project, build=spec.id, key=key)
+    return place_order(
+        context.store, kind, request, project=context.project, build=spec.id, key=key, reason=tell_wait(context)
+    )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from fastapi import APIRouter, Response
 from pydantic import BaseModel
 
-from agent_factory.api.context import Ctx
+from agent_factory.api.context import Context, Ctx
 from agent_factory.api.error import tell
 from agent_factory.contracts.build import Order, OrderKind, OrderState
 
@@ -20,6 +20,7 @@ class OrderReply(BaseModel):
     state: OrderState
     build: str | None
     status_url: str
+    reason: str | None = None
 
 
 @router.get("/orders/{order_id}", summary="An order and its state", responses=tell(404, 422))
@@ -32,4 +33,17 @@ def accept(response: Response, order: Order, status_url: str | None = None) -> O
     """The 202 answer of an order, with its ``Location``."""
     url = status_url or f"/orders/{order.id}"
     response.headers["Location"] = url
-    return OrderReply(id=order.id, kind=order.kind, state=order.state, build=order.build, status_url=url)
+    return OrderReply(
+        id=order.id, kind=order.kind, state=order.state, build=order.build, status_url=url, reason=order.reason
+    )
+
+
+def tell_wait(context: Context) -> str | None:
+    """Why an order of the caller's project waits for a platform other than this one; None where it does not."""
+    served = context.settings.project
+    if context.project == served:
+        return None
+    return (
+        f"it waits for the platform of project {context.project!r}, this one works for {served!r}: start one on the "
+        f"same store with AGENT_FACTORY_PROJECT={context.project} and an AGENT_FACTORY_HOME of its own"
+    )

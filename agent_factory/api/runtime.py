@@ -7,7 +7,7 @@ from pydantic import BaseModel, Field
 
 from agent_factory.api.context import Ctx, Key
 from agent_factory.api.error import tell
-from agent_factory.api.order import OrderReply, accept
+from agent_factory.api.order import OrderReply, accept, tell_wait
 from agent_factory.contracts.build import BuildSpec
 from agent_factory.contracts.record import Json, Name, Part
 from agent_factory.contracts.release import Agent, Deployment, Session
@@ -137,5 +137,13 @@ def _order_promotion(build_id: str, agent: str | None, response: Response, conte
     build = context.get(BuildSpec, build_id)
     require_pass(context.store, build.id)
     request: Json = {"build": build.id, "agent": agent}
-    order = place_order(context.store, "promotion", request, project=context.project, build=build.id, key=key)
+    order = place_order(
+        context.store,
+        "promotion",
+        request,
+        project=context.project,
+        build=build.id,
+        key=key,
+        reason=tell_wait(context),
+    )
     return accept(response, order)

@@ -11,7 +11,7 @@ from pydantic import BaseModel, Field
 from agent_factory.api.build import draft_build
 from agent_factory.api.context import Context, Ctx, Key
 from agent_factory.api.error import tell
-from agent_factory.api.order import OrderReply, accept
+from agent_factory.api.order import OrderReply, accept, tell_wait
 from agent_factory.contracts.build import BuildSpec, DataWindow, Order
 from agent_factory.contracts.evaluation import EvalReport, Verdict
 from agent_factory.contracts.model import ModelManifest
@@ -74,7 +74,7 @@ def order_job(body: JobRequest, response: Response, context: Ctx, key: Key = Non
         if changed:
             raise ConflictError(f"the Idempotency-Key was used for build {build_id!r}, which was ordered differently")
         spec = known
-    order = order_build(context.store, spec)
+    order = order_build(context.store, spec, reason=tell_wait(context))
     return accept(response, order, f"/train/{spec.id}/status")
 
 
@@ -109,7 +109,9 @@ def read_status(context: Context, build: BuildSpec) -> JobStatus:
     reports = store.find(EvalReport, build=build.id, newest_first=True, limit=1)
     asked = [order for order in orders if order.kind == "build"]
     # Only the newest order counts: an earlier one that failed was taken up again by it.
-    refused = asked[-1] if asked and asked[-1].state in ("refused", "failed") and not reports else None
+    newest = asked[-1] if asked else None
+    refused = newest if newest and newest.state in ("refused", "failed") and not reports else None
+    waits = newest.reason if newest and newest.state == "waiting" else None
     broken = next((run for run in stages if run.state == "failed"), None)
     state: Literal["waiting", "running", "failed", "refused", "done"] = "running" if stages else "waiting"
     if refused is not None:
@@ -122,7 +124,7 @@ def read_status(context: Context, build: BuildSpec) -> JobStatus:
         build=build.id,
         recipe=build.recipe,
         state=state,
-        reason=refused.reason if refused else (broken.error if broken else None),
+        reason=refused.reason if refused else (broken.error if broken else waits),
         orders=orders,
         stages=stages,
         models=store.find(ModelManifest, build=build.id),

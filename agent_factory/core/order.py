@@ -85,11 +85,11 @@ def make_build_spec(
         raise explain(f"the build of recipe {recipe.name!r}", error) from error
 
 
-def order_build(store: Store, spec: BuildSpec, *, key: str | None = None) -> Order:
+def order_build(store: Store, spec: BuildSpec, *, key: str | None = None, reason: str | None = None) -> Order:
     """Keep the spec and place the order that a sensor accepts; the order's ``build`` is the spec's id."""
     store.put(spec)
     request: Json = {"recipe": spec.recipe, "window": spec.window.model_dump(mode="json")}
-    return place_order(store, "build", request, project=spec.project, build=spec.id, key=key or spec.id)
+    return place_order(store, "build", request, project=spec.project, build=spec.id, key=key or spec.id, reason=reason)
 
 
 def place_order(
@@ -101,9 +101,11 @@ def place_order(
     build: str | None = None,
     key: str | None = None,
     state: OrderState = "waiting",
+    reason: str | None = None,
 ) -> Order:
-    """Write an order; with a ``key`` that was used before, the order it made is returned.
+    """Write an order, with the ``reason`` why it waits if that is known.
 
+    With a ``key`` that was used before, the order that it made is returned.
     Raises ConflictError where the key was used for another request.
     """
     now = clock.now()
@@ -118,6 +120,7 @@ def place_order(
         kind=kind,
         request=request,
         state=state,
+        reason=reason if state == "waiting" else None,
         build=build,
         updated_at=now,
     )

@@ -8,6 +8,7 @@ from fastapi.testclient import TestClient
 
 from agent_factory.api.context import Context
 from agent_factory.contracts import BuildSpec, Order, RewardConfig, StageRun
+from agent_factory.core.order import move_order
 from agent_factory.core.settings import CHECKOUT
 
 JOB = {"recipe": "support_desk", "first_day": "2026-10-29", "last_day": "2026-10-31"}
@@ -24,6 +25,23 @@ def test_a_build_is_ordered_with_its_overrides(client: TestClient, context: Cont
     assert (order.kind, order.state) == ("build", "waiting")
     status = client.get(placed.headers["Location"]).json()
     assert (status["state"], status["stages"]) == ("waiting", [])
+
+
+def test_an_order_of_a_project_that_this_platform_does_not_serve_says_what_it_waits_for(
+    client: TestClient, context: Context
+) -> None:
+    other = {"X-Project": "other"}
+    placed = client.post("/train/jobs", json=JOB, headers=other).json()
+    assert placed["state"] == "waiting"
+    assert "waits for the platform of project 'other', this one works for 'default'" in placed["reason"]
+    job = placed["build"]
+    assert client.get(placed["status_url"], headers=other).json()["reason"] == placed["reason"]
+    for path, body in (("/env/run", {"build": job}), ("/datasets/create", {"kind": "sft", "build": job})):
+        single = client.post(path, json=body, headers=other).json()
+        assert single["reason"] == context.store.get(Order, single["id"]).reason == placed["reason"]
+    move_order(context.store, context.store.get(Order, placed["id"]), "accepted")
+    assert client.get(placed["status_url"], headers=other).json()["reason"] is None
+    assert client.post("/train/jobs", json=JOB).json()["reason"] is None
 
 
 def test_the_same_key_orders_one_build(client: TestClient, context: Context) -> None:
