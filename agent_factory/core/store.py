@@ -116,19 +116,25 @@ class Store:
 
     def next_number(self, name: str) -> int:
         """The next number of a series (D1, D2, … or M0, M1, …), from 0; never given twice."""
-        column = table.counters.c
-        with self.begin() as connection:
-            changed = connection.execute(
-                update(table.counters).where(column.name == name).values(value=column.value + 1).returning(column.value)
-            ).scalar()
-            if changed is not None:
-                return int(changed)
         try:
             with self.begin() as connection:
-                connection.execute(table.counters.insert().values(name=name, value=0))
-            return 0
+                return self.next_number_in(connection, name)
         except IntegrityError:
             return self.next_number(name)
+
+    def next_number_in(self, connection: Connection, name: str) -> int:
+        """``next_number`` as part of a transaction: not given where that fails. Who asks at once waits for its end.
+
+        IntegrityError where another one began the series at the same time.
+        """
+        column = table.counters.c
+        changed = connection.execute(
+            update(table.counters).where(column.name == name).values(value=column.value + 1).returning(column.value)
+        ).scalar()
+        if changed is not None:
+            return int(changed)
+        connection.execute(table.counters.insert().values(name=name, value=0))
+        return 0
 
 
 @contextmanager

@@ -1,21 +1,25 @@
 """Datasets D1, D2, …: rows from clean, labelled traces as parquet, with a manifest that tells their descent.
 
 Invariant: the same query over the same traces gives the same rows, digest and manifest; it is not
-made again, and no number is used for it. Rows pass through; what is in memory is a few bytes for each.
+made again, and no number is used for it, however many ask at once. Rows pass through; what is in
+memory is a few bytes for each.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from typing import NamedTuple
 
+from sqlalchemy.exc import IntegrityError
+
 from agent_factory.contracts.dataset import DatasetKind, DatasetManifest, SplitFile
-from agent_factory.contracts.record import Json
+from agent_factory.contracts.record import Json, Name, Record
 from agent_factory.contracts.scenario import Scenario, ScenarioSet
 from agent_factory.core import clock
 from agent_factory.core.artifact import Artifacts
 from agent_factory.core.digest import digest_json
-from agent_factory.core.error import InputError
+from agent_factory.core.error import ConflictError, InputError
 from agent_factory.core.recipe import load_recipe
 from agent_factory.core.store import Store
 from agent_factory.data.budget import Budget
@@ -68,8 +72,32 @@ class _Told(NamedTuple):
     counts: dict[str, int]
 
 
+class DatasetNumber(Record):
+    """Under which name stands what was asked for; ``id`` is a digest of all that decides it."""
+
+    dataset: Name
+
+
+def _name(store: Store, told: _Told) -> str:
+    """The dataset's name: the one that was given for the same before, by whoever was first, or the next."""
+    project = told.query.project
+    asked = [project, told.kind, told.build, told.digest, _tell_query(told.query), CODE_VERSION]
+    key = f"dataset-{digest_json(asked)[:40]}"
+    known = store.peek(DatasetNumber, key)
+    if known is not None:
+        return known.dataset
+    try:
+        with store.begin() as connection:
+            name = f"D{store.next_number_in(connection, 'D') + 1}"
+            made = DatasetNumber(id=key, project=project, created_at=clock.now(), dataset=name)
+            store.put_in(connection, made)
+        return name
+    except (ConflictError, IntegrityError):  # another one was first: its name stands, and this number is not given
+        return _name(store, told)
+
+
 def _write(store: Store, artifacts: Artifacts, draft: Draft, sides: Sequence[Side], told: _Told) -> DatasetManifest:
-    name = f"D{store.next_number('D') + 1}"
+    name = _name(store, told)
     files: list[SplitFile] = []
     for side in sides:
         path = f"datasets/{name}.parquet" if side.name is None else f"datasets/{name}/{side.name}.parquet"
@@ -94,8 +122,9 @@ def _write(store: Store, artifacts: Artifacts, draft: Draft, sides: Sequence[Sid
         counts=told.counts,
         statistics=statistics,
     )
-    store.put(manifest)
-    return manifest
+    with suppress(ConflictError):  # the same rows, among others that were looked through: the first one's counts stand
+        store.put(manifest)
+    return store.get(DatasetManifest, name)
 
 
 def _find_known(

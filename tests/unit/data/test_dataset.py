@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from threading import Barrier
 from typing import Any
 
 import pytest
@@ -12,6 +14,7 @@ from agent_factory.contracts import DatasetManifest, Message, Outcome, Step, Tra
 from agent_factory.core.artifact import Artifacts
 from agent_factory.core.error import InputError, NotFoundError
 from agent_factory.core.store import Store
+from agent_factory.data import dataset as room
 from agent_factory.data.dataset import DatasetQuery, build_dataset
 from agent_factory.data.ingest import take_events
 
@@ -240,3 +243,45 @@ def test_days_without_traces_give_none(
     take_day(trace("a"))
     query = DatasetQuery(days=("2026-11-19", DAY), recipe="desk")
     assert build_dataset(store, artifacts, "sft", query).rows == 1
+
+
+def test_the_same_asked_for_at_once_is_one_dataset(
+    store: Store,
+    artifacts: Artifacts,
+    trace: Make,
+    take_day: Callable[..., None],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    take_day(trace("a"), trace("b", answer="b"))
+    looked, find = Barrier(6), room._find_known
+
+    def find_at_once(*asked: Any) -> DatasetManifest | None:
+        found = find(*asked)
+        looked.wait(60)  # all have looked before one writes
+        return found
+
+    monkeypatch.setattr(room, "_find_known", find_at_once)
+    builds = [None, None, None, None, "B1", "B1"]
+    with ThreadPoolExecutor(len(builds)) as pool:
+        made = list(pool.map(lambda build: build_dataset(store, artifacts, "sft", QUERY, build=build), builds))
+    free, ordered = {item.id for item in made[:4]}, {item.id for item in made[4:]}
+    assert free | ordered == {"D1", "D2"}
+    assert len(free) == len(ordered) == 1
+    assert all(item == made[0] for item in made[:4])
+    assert sorted(item.id for item in store.find(DatasetManifest)) == ["D1", "D2"]
+    assert store.next_number("D") == 2
+    assert sum(1 for _ in artifacts.read_rows(made[0].path)) == made[0].rows
+
+
+def test_a_dataset_whose_making_was_killed_is_made_under_its_name(
+    store: Store, artifacts: Artifacts, trace: Make, take_day: Callable[..., None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    take_day(trace("a"))
+    with monkeypatch.context() as patch:
+        patch.setattr(artifacts, "write_rows", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
+        with pytest.raises(KeyboardInterrupt):
+            build_dataset(store, artifacts, "sft", QUERY)
+    assert build_dataset(store, artifacts, "sft", QUERY).id == "D1"
+    artifacts.files.rm(artifacts.locate("datasets/D1.parquet"))
+    assert build_dataset(store, artifacts, "sft", QUERY).id == "D1"
+    assert artifacts.exists("datasets/D1.parquet")
