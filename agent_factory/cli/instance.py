@@ -29,6 +29,11 @@ def claim_instance(folder: Path, home: Path) -> None:
         raise StorageError(f"the Dagster instance at {str(folder)!r} cannot be made: {error.strerror}") from error
 
 
+def has_databases(folder: Path) -> bool:
+    """Whether the instance's databases were made: the schedules' is the last of them."""
+    return (folder / "schedules" / "schedules.db").exists()
+
+
 def _claim(folder: Path, home: Path) -> None:
     path = folder / CLAIM
     holder = Path(path.read_text().strip()) if path.exists() else None

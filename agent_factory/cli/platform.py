@@ -15,11 +15,10 @@ from collections.abc import Callable, Generator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 import yaml
 
-from agent_factory.cli.instance import claim_instance
+from agent_factory.cli.instance import claim_instance, has_databases
 from agent_factory.cli.lock import hold_lock, is_locked
 from agent_factory.cli.port import HOST, find_port, hold_ports, listens_alone
 from agent_factory.cli.premise import require_usable
@@ -34,7 +33,8 @@ from agent_factory.cli.service import (
     stop,
     wait_ready,
 )
-from agent_factory.core.error import BusyError, DeadlineError, FactoryError, InputError, PortError, WorkerError
+from agent_factory.cli.workspace import read_location
+from agent_factory.core.error import BusyError, DeadlineError, FactoryError, PortError, WorkerError
 from agent_factory.core.settings import CHECKOUT, Settings
 
 _PORTS = {"mlflow": 5000, "api": 8400, "code-server": 4266, "dagster-webserver": 3000}
@@ -75,9 +75,15 @@ class Platform:
     def _start_all(self, ports: dict[str, int], owner: str, webserver: bool) -> dict[str, Running]:
         env = self._environment(ports)
         code_server = self._code_server(ports, env)
-        services = [self._api(ports, env), code_server, *self._mlflow(ports)]
+        services = [self._api(ports, env), *self._mlflow(ports)]
         running = {service.name: self._ensure(service, owner) for service in services}
-        with self._writing_pools(env):
+        # Two that make the databases of a new instance at once spoil them for good: the pools' process does it alone.
+        is_new = not has_databases(self.settings.dagster_home)
+        with self._writing_pools(env) as wait_for_pools:
+            if is_new:
+                wait_for_pools()
+            services.append(code_server)
+            running[code_server.name] = self._ensure(code_server, owner)
             # The daemon reads the definitions when it starts: the code server must serve by then.
             wait_ready(code_server, running[code_server.name])
             workspace = self._write_workspace(ports["code-server"])
@@ -133,19 +139,16 @@ class Platform:
         return subprocess.Popen(command, cwd=CHECKOUT, env={**os.environ, **env}, stdout=pipe, stderr=pipe, text=True)
 
     @contextmanager
-    def _writing_pools(self, env: dict[str, str]) -> Generator[None]:
+    def _writing_pools(self, env: dict[str, str]) -> Generator[Callable[[], None]]:
+        """Write the pools beside the block; what it is given waits until they are written, as the block's end does."""
         with self._begin_pools(env) as process:
             try:
-                yield
-                _, told = process.communicate(timeout=_POOL_SECONDS)
-            except subprocess.TimeoutExpired as error:
-                process.kill()
-                raise DeadlineError(f"the pools were not written into Dagster within {_POOL_SECONDS:g} s") from error
+                yield lambda: _end_pools(process)
+                if process.returncode is None:
+                    _end_pools(process)
             except BaseException:
                 process.kill()
                 raise
-        if process.returncode != 0:
-            raise WorkerError(f"the pools could not be written into Dagster: {told.strip()[-800:]}")
 
     def _ensure(self, service: Service, owner: str) -> Running:
         known = self.folder.read(service.name)
@@ -222,7 +225,7 @@ class Platform:
 
     def _code_server(self, ports: dict[str, int], env: dict[str, str]) -> Service:
         port = ports["code-server"]
-        location = _read_location()
+        location = read_location()
         command = (
             *(sys.executable, "-m", "dagster", "code-server", "start", "--host", HOST, "--port", str(port)),
             *("--module-name", location["module_name"], "--location-name", location["location_name"]),
@@ -259,9 +262,18 @@ class Platform:
     def _write_workspace(self, port: int) -> Path:
         """Daemon and web server share the one code server, which loads the definitions once."""
         path = self.folder.run / "workspace.yaml"
-        server = {"host": HOST, "port": port, "location_name": _read_location()["location_name"]}
+        server = {"host": HOST, "port": port, "location_name": read_location()["location_name"]}
         path.write_text(yaml.safe_dump({"load_from": [{"grpc_server": server}]}))
         return path
+
+
+def _end_pools(process: subprocess.Popen[str]) -> None:
+    try:
+        _, told = process.communicate(timeout=_POOL_SECONDS)
+    except subprocess.TimeoutExpired as error:
+        raise DeadlineError(f"the pools were not written into Dagster within {_POOL_SECONDS:g} s") from error
+    if process.returncode != 0:
+        raise WorkerError(f"the pools could not be written into Dagster: {told.strip()[-800:]}")
 
 
 def _has_its_port(running: Running) -> bool:
@@ -272,19 +284,6 @@ def _has_its_port(running: Running) -> bool:
     except PortError:
         return False
     return True
-
-
-def _read_location() -> dict[str, str]:
-    path = CHECKOUT / "workspace.yaml"
-    try:
-        found: Any = yaml.safe_load(path.read_text())
-        module = found["load_from"][0]["python_module"]
-        return {"module_name": module["module_name"], "location_name": module["location_name"]}
-    except (OSError, yaml.YAMLError, KeyError, TypeError, IndexError) as error:
-        raise InputError(
-            f"{path} names no Dagster code location ({type(error).__name__}: {error}); "
-            "expected load_from: [{python_module: {module_name, location_name}}]"
-        ) from error
 
 
 def _beside_python(name: str) -> str:

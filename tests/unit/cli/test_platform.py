@@ -62,6 +62,26 @@ def test_up_starts_all_and_twice_is_once(platform: LightPlatform) -> None:
     assert platform.down() == []
 
 
+@pytest.mark.parametrize("is_new", [True, False])
+def test_nobody_else_opens_a_new_instance_while_the_pools_process_makes_it(
+    is_new: bool, platform: LightPlatform, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if not is_new:
+        (platform.settings.dagster_home / "schedules").mkdir(parents=True)
+        (platform.settings.dagster_home / "schedules" / "schedules.db").touch()
+    order: list[str] = []
+    end, begin = platform_module._end_pools, platform_module.start
+    monkeypatch.setattr(platform_module, "_end_pools", lambda process: (end(process), order.append("pools")))
+    monkeypatch.setattr(
+        platform_module, "start", lambda service, *more: (order.append(service.name), begin(service, *more))[1]
+    )
+    platform.up("up", webserver=True)
+    opening = ["code-server", "dagster-daemon", "dagster-webserver"]
+    assert [name for name in order if name not in ("api", "mlflow")] == (
+        ["pools", *opening] if is_new else [*opening, "pools"]
+    )
+
+
 def test_the_daemon_ends_first_and_the_others_at_once(platform: LightPlatform, monkeypatch: pytest.MonkeyPatch) -> None:
     ended: list[str] = []
     together = threading.Barrier(4)
