@@ -16,7 +16,7 @@ from fastapi import Request
 
 from agent_factory.api.inbox import Room, deadline
 from agent_factory.core.error import InputError, TooLargeError
-from agent_factory.data.ingest import parse_json
+from agent_factory.data.ingest import BOM, parse_json
 
 BODY_BYTES = 16 * 2**20
 LINE_BYTES = 4 * 2**20
@@ -25,7 +25,6 @@ BATCH_LINES = 500
 STREAM_ROOM = LINE_BYTES + BATCH_BYTES
 CHUNK_SECONDS = 60.0
 _PIECE = 64 * 1024
-_BOM = b"\xef\xbb\xbf"
 
 
 @dataclass
@@ -154,7 +153,7 @@ async def _read_lines(chunks: AsyncIterator[bytes]) -> AsyncIterator[tuple[int, 
             pieces, held = [], 0
             if len(line) > LINE_BYTES:
                 raise _too_long(number)
-            line = (line.removeprefix(_BOM) if number == 1 else line).strip()
+            line = (line.removeprefix(BOM) if number == 1 else line).strip()
             if line:
                 yield number, line
         pieces.append(rest)

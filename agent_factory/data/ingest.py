@@ -25,6 +25,7 @@ from agent_factory.core.store import Store
 from agent_factory.core.tracelog import TraceLog
 
 EVENT_BYTES = 2**20
+BOM = b"\xef\xbb\xbf"
 NESTING = 64
 _TOO_DEEP = f"it is nested more than {NESTING} levels deep; send what is deeper as text"
 _SHOWN_EVENTS = 20
@@ -160,10 +161,14 @@ def _is_text(name: str) -> bool:
 
 
 def parse_json(text: str | bytes) -> Any:
-    """A JSON value, or a ValueError that says what is wrong: encoding, syntax, NaN, depth."""
+    """A JSON value, or a ValueError that says what is wrong: encoding, syntax, NaN, depth.
+
+    A byte order mark before it is passed over, as RFC 8259 (8.1) lets a reader do.
+    """
     try:
         # json.loads would guess at UTF-16 and UTF-32: what is not UTF-8 is to be told as that.
-        return json.loads(text.decode() if isinstance(text, bytes) else text, parse_constant=_refuse_constant)
+        told = text.removeprefix(BOM).decode() if isinstance(text, bytes) else text.removeprefix("\ufeff")
+        return json.loads(told, parse_constant=_refuse_constant)
     except UnicodeDecodeError as error:
         return ValueError(
             f"it is not UTF-8: byte {error.start} is 0x{error.object[error.start]:02x}. Save the text as UTF-8"

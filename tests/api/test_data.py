@@ -270,3 +270,23 @@ def test_a_large_event_is_refused_before_it_is_held(client: TestClient, event: E
     assert declared.status_code == 413
     assert most <= 16 * 2**20
     assert inbox.held == 0
+
+
+def test_a_byte_order_mark_is_passed_over(client: TestClient, event: Event) -> None:
+    body = b"\xef\xbb\xbf" + json.dumps([event("t1"), event("t2")]).encode()
+    for accepted in (2, 0):
+        reply = client.post("/data/events", content=body, headers={"Content-Type": "application/json"})
+        assert (reply.status_code, reply.json()["accepted"]) == (200, accepted)
+    order = b'\xef\xbb\xbf{"kind": "sft", "first_day": "2026-11-20", "last_day": "2026-11-20"}'
+    assert client.post("/datasets/create", content=order, headers={"Content-Type": "application/json"}).is_success
+    assert client.post("/v1/traces", content=b"\xef\xbb\xbf{}", headers={"Content-Type": "application/json"}).is_success
+
+
+def test_what_could_not_be_read_again_is_refused(client: TestClient, context: Context, event: Event) -> None:
+    for metadata in ('{"a": ' + "[" * 200 + "]" * 200 + "}", '{"a": 1e999}', '{"\\ud800": 1}'):
+        text = json.dumps({**event("t1"), "metadata": "@"}).replace('"@"', metadata)
+        for kind in ("application/json", "application/x-ndjson"):
+            reply = client.post("/data/events", content=text, headers={"Content-Type": kind})
+            assert reply.status_code == 422, reply.text
+            assert "metadata: it " in reply.json()["error"]["message"]
+    assert TraceLog(context.store).get("t1", "default") is None

@@ -84,7 +84,7 @@ def test_another_project_has_its_own(client: TestClient, context: Context, reque
     [
         (b"{", JSON, 400, "not JSON"),
         (b"[]", JSON, 400, "expected an object"),
-        (b"{}", JSON, 400, "resourceSpans"),
+        (b'{"spans": []}', JSON, 400, "resourceSpans"),
         (b'{"resourceSpans": [7]}', JSON, 400, "no ExportTraceServiceRequest"),
         (b"\xff\xff", PROTOBUF, 400, "protobuf"),
         (b"a", {"Content-Type": "text/plain"}, 400, "content type"),
@@ -155,3 +155,9 @@ def test_a_call_whose_arguments_are_nested_too_deeply_is_rejected_by_itself(
     assert reply.json()["partialSuccess"]["rejectedSpans"] == 1
     assert "nested" in reply.json()["partialSuccess"]["errorMessage"]
     assert len(TraceLog(context.store).of_session("conv_1", "default")) == 1
+
+
+def test_a_request_without_spans_is_taken_in_both_shapes(client: TestClient) -> None:
+    for headers, body in ((JSON, b"{}"), (JSON, b'{"resourceSpans": []}'), (PROTOBUF, b"")):
+        reply = client.post("/v1/traces", content=body, headers=headers)
+        assert reply.status_code == 200, body

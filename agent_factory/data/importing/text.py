@@ -13,11 +13,10 @@ from typing import IO, Any, cast
 
 from agent_factory.core.error import InputError
 from agent_factory.data.importing.row import Row
-from agent_factory.data.ingest import parse_json
+from agent_factory.data.ingest import BOM, parse_json
 
 LINE_BYTES = 16 * 2**20
 _LOOKED_AT = 50
-_BOM = b"\xef\xbb\xbf"
 
 
 def read_lines(path: Path) -> Iterator[Row]:
@@ -29,8 +28,7 @@ def read_lines(path: Path) -> Iterator[Row]:
             number += 1
             value = line.strip() if isinstance(line, bytes) else line
             if isinstance(value, bytes):
-                value = value.removeprefix(_BOM) if number == 1 else value
-                if not value:
+                if not value.removeprefix(BOM):
                     continue
                 value = parse_json(value)
             yield Row(f"line {number}", value, min(raw.tell() / size, 1.0))
@@ -40,7 +38,7 @@ def read_document(path: Path) -> Any:
     """The one JSON value of a file; InputError where it is none."""
     with path.open("rb") as raw, _unpack(raw, path) as file:
         try:
-            found = parse_json(file.read().removeprefix(_BOM))
+            found = parse_json(file.read())
         except (OSError, EOFError) as error:
             raise InputError(f"{str(path)!r} cannot be read: {error}") from error
     if isinstance(found, ValueError):
@@ -52,7 +50,7 @@ def read_head(path: Path, size: int = 65_536) -> bytes:
     """The first bytes of what a file holds, unpacked."""
     with path.open("rb") as raw, _unpack(raw, path) as file:
         try:
-            return file.read(size).removeprefix(_BOM)
+            return file.read(size).removeprefix(BOM)
         except (OSError, EOFError) as error:
             raise InputError(f"{str(path)!r} cannot be read: {error}") from error
 
@@ -78,7 +76,7 @@ def read_objects(path: Path) -> Iterator[dict[str, Any]]:
             if isinstance(line, ValueError):
                 lines = lines or not begun
                 continue
-            text = line.removeprefix(_BOM).decode(errors="replace").strip()
+            text = line.removeprefix(BOM).decode(errors="replace").strip()
             found = _parse(text)
             if isinstance(found, dict) and (lines or not begun or not _is_begun(begun + text)):
                 lines = True
