@@ -24,6 +24,7 @@ from agent_factory.cli.port import HOST, find_port, hold_ports, listens_alone
 from agent_factory.cli.premise import require_usable
 from agent_factory.cli.probe import answers_http, has_lived, serves_grpc
 from agent_factory.cli.service import (
+    STOP_SECONDS,
     Running,
     Service,
     ServiceFolder,
@@ -116,6 +117,9 @@ class Platform:
         for names in _ENDING:
             found = [self.folder.recall(name) for name in names]
             wanted = [running for running in found if running is not None and is_meant(running)]
+            if any(is_alive(running) for running in wanted):
+                told = ", ".join(running.name for running in wanted)
+                self.tell(f"ending {told}: within {STOP_SECONDS:g} s, what has not ended by then is killed")
             with ThreadPoolExecutor() as pool:
                 lived = pool.map(lambda running: stop(running, self.folder), wanted)
                 ended += [running.name for running, was in zip(wanted, lived, strict=True) if was]

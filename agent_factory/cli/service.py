@@ -22,6 +22,8 @@ from agent_factory.core.digest import digest_json
 from agent_factory.core.error import DeadlineError, StorageError, WorkerError
 
 _GRACE_SECONDS = 30.0
+_KILL_SECONDS = 5.0
+STOP_SECONDS = _GRACE_SECONDS + 2 * _KILL_SECONDS
 _children_of_ours: dict[int, subprocess.Popen[bytes]] = {}
 
 
@@ -113,6 +115,7 @@ def start(service: Service, folder: ServiceFolder, owner: str) -> Running:
                 stdout=output,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
+                preexec_fn=_hear_signals,
             )
         _children_of_ours[process.pid] = process
     except OSError as error:
@@ -133,6 +136,11 @@ def start(service: Service, folder: ServiceFolder, owner: str) -> Running:
         process.kill()  # no pid file tells of it, so nobody else could end it
         raise
     return running
+
+
+def _hear_signals() -> None:
+    # A shell's background job ignores SIGINT, its children too, and Dagster then takes SIGTERM for the same.
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 def is_alive(running: Running) -> bool:
@@ -182,7 +190,7 @@ def last_lines(running: Running, count: int = 12) -> str:
 
 
 def stop(running: Running, folder: ServiceFolder) -> bool:
-    """End the service with all that it started: asked first, forced after a grace.
+    """End the service with all that it started, within ``STOP_SECONDS``: asked first, forced after a grace.
 
     False if it had ended by itself; what a killed one left behind is ended all the same.
     """
@@ -193,10 +201,10 @@ def stop(running: Running, folder: ServiceFolder) -> bool:
     _signal(session, signal.SIGTERM)  # sessions of their own (the daemon's runs) are for their parent to end
     _, left = psutil.wait_procs(family, timeout=_GRACE_SECONDS)
     _signal(left, signal.SIGKILL)
-    psutil.wait_procs(left, timeout=5)
+    psutil.wait_procs(left, timeout=_KILL_SECONDS)
     ours = _children_of_ours.pop(running.pid, None)
     if ours is not None:
-        ours.wait(timeout=5)
+        ours.wait(timeout=_KILL_SECONDS)
     folder.remove(running.name)
     return lived
 

@@ -99,6 +99,16 @@ def test_the_daemon_ends_first_and_the_others_at_once(platform: LightPlatform, m
     assert ended[0] == "dagster-daemon"
 
 
+def test_the_end_tells_how_long_it_may_take(platform: LightPlatform) -> None:
+    told: list[str] = []
+    platform.tell = told.append
+    platform.down()
+    assert told == []
+    platform.up("up", webserver=False)
+    platform.down()
+    assert "ending dagster-daemon: within 40 s, what has not ended by then is killed" in told
+
+
 def test_a_taken_port_is_passed_over(platform: LightPlatform, monkeypatch: pytest.MonkeyPatch) -> None:
     with socket.socket() as taken:
         taken.bind((HOST, 0))

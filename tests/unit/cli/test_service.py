@@ -88,6 +88,18 @@ def test_one_that_does_not_end_when_asked_is_forced(folder: ServiceFolder, monke
     assert not is_alive(running)
 
 
+def test_a_service_of_a_background_job_hears_signals(folder: ServiceFolder) -> None:
+    """Dagster answers SIGTERM as it answers SIGINT, which a shell's background job ignores."""
+    usual = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        code = "import signal, time; print(signal.getsignal(signal.SIGINT).__name__, flush=True); time.sleep(60)"
+        running = start(make_service((sys.executable, "-c", code)), folder, "up")
+    finally:
+        signal.signal(signal.SIGINT, usual)
+    assert wait_for_log(folder) == "default_int_handler"
+    stop(running, folder)
+
+
 def test_a_stale_pid_file_ends_nobody(folder: ServiceFolder) -> None:
     running = start(make_service(), folder, "up")
     # The number now belongs to another process: this one, which must survive.
