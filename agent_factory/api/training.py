@@ -12,7 +12,7 @@ from agent_factory.api.build import draft_build
 from agent_factory.api.context import Context, Ctx, Key
 from agent_factory.api.error import tell
 from agent_factory.api.order import OrderReply, accept, tell_wait
-from agent_factory.contracts.build import BuildSpec, DataWindow, Order
+from agent_factory.contracts.build import BuildSpec, DataWindow, Order, OrderState
 from agent_factory.contracts.evaluation import EvalReport, Verdict
 from agent_factory.contracts.model import ModelManifest
 from agent_factory.contracts.record import Name, Part
@@ -49,11 +49,16 @@ class RewardRequest(Part):
 
 
 class JobStatus(BaseModel):
-    """How far a build is: its orders, its stages in the order they began, what they made."""
+    """How far a build is: its orders, its stages in the order they began, what they made.
+
+    ``state`` is how far the work has come; ``order_state`` is that of the newest build order, ``failed`` where all
+    work is done and the gate said FAIL.
+    """
 
     build: str
     recipe: str
     state: Literal["waiting", "running", "failed", "refused", "done"]
+    order_state: OrderState | None
     reason: str | None
     orders: list[Order]
     stages: list[StageRun]
@@ -111,7 +116,7 @@ def read_status(context: Context, build: BuildSpec) -> JobStatus:
     # Only the newest order counts: an earlier one that failed was taken up again by it.
     newest = asked[-1] if asked else None
     refused = newest if newest and newest.state in ("refused", "failed") and not reports else None
-    waits = newest.reason if newest and newest.state == "waiting" else None
+    told = newest.reason if newest and newest.state in ("waiting", "refused", "failed") else None
     broken = next((run for run in stages if run.state == "failed"), None)
     state: Literal["waiting", "running", "failed", "refused", "done"] = "running" if stages else "waiting"
     if refused is not None:
@@ -124,7 +129,8 @@ def read_status(context: Context, build: BuildSpec) -> JobStatus:
         build=build.id,
         recipe=build.recipe,
         state=state,
-        reason=refused.reason if refused else (broken.error if broken else waits),
+        order_state=newest.state if newest else None,
+        reason=broken.error if broken and not refused else told,
         orders=orders,
         stages=stages,
         models=store.find(ModelManifest, build=build.id),

@@ -7,8 +7,8 @@ from typing import Any
 from fastapi.testclient import TestClient
 
 from agent_factory.api.context import Context
-from agent_factory.contracts import BuildSpec, Order, RewardConfig, StageRun
-from agent_factory.core.order import move_order
+from agent_factory.contracts import BuildSpec, EvalReport, Order, RewardConfig, StageRun
+from agent_factory.core.order import move_order, place_order
 from agent_factory.core.settings import CHECKOUT
 
 JOB = {"recipe": "support_desk", "first_day": "2026-10-29", "last_day": "2026-10-31"}
@@ -110,6 +110,19 @@ def test_status_tells_of_stages_and_failures(client: TestClient, context: Contex
     status = client.get("/train/b1/status").json()
     assert status["state"] == "failed"
     assert status["reason"] == "WorkerError: out of memory"
+
+
+def test_status_of_a_build_that_the_gate_failed_tells_of_both(
+    client: TestClient, context: Context, report: Callable[[Any], EvalReport]
+) -> None:
+    report("FAIL")
+    status = client.get("/train/b1/status").json()
+    assert (status["state"], status["order_state"], status["reason"]) == ("done", None, None)
+    order = place_order(context.store, "build", {}, project="default", build="b1")
+    move_order(context.store, order, "failed", "the gate said FAIL: too few")
+    status = client.get("/train/b1/status").json()
+    assert (status["state"], status["verdict"]) == ("done", "FAIL")
+    assert (status["order_state"], status["reason"]) == ("failed", "the gate said FAIL: too few")
 
 
 def test_rewards_are_set_until_reinforcement_begins(client: TestClient, context: Context, build: BuildSpec) -> None:
