@@ -12,6 +12,7 @@ from agent_factory.api.context import Context, Ctx
 from agent_factory.api.error import tell
 from agent_factory.contracts.forgetting import ForgetReport, Forgetting, Mark
 from agent_factory.contracts.record import Part
+from agent_factory.core.error import ForbiddenError
 
 _log = logging.getLogger(__name__)
 router = APIRouter(tags=["data"])
@@ -32,6 +33,11 @@ def forget_person(body: ForgetRequest, context: Ctx) -> ForgetReport:
     """Answered once it is done; its ``outcome`` says whether there was anything. The person is kept nowhere."""
     from agent_factory.data.forget import forget
 
+    if context.caller is not None and context.caller.name is not None:
+        raise ForbiddenError(
+            f"this key is that of {context.caller.name!r}: a person is forgotten with the operator's key or one of the "
+            "project that is nobody's own"
+        )
     return forget(context.store, context.artifacts, context.project, body.subjects, dry_run=body.dry_run)
 
 

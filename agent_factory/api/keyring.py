@@ -3,7 +3,8 @@
 Model: the operator's key (``AGENT_FACTORY_API_KEY``) opens every project; a file (``AGENT_FACTORY_API_KEYS``)
 has further ones by their SHA-256, each with the projects that it opens and, where it is a person's, their name.
 Invariants: no key is kept, told or logged, only its digest is; what is given is compared with every key, so
-that the time taken says nothing; a person who has a key is spoken for by nobody else.
+that the time taken says nothing; a person who has a key is spoken for by nobody else, nor under a name that looks like
+theirs.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from pathlib import Path
 
 from pydantic import Field, ValidationError
 
+from agent_factory.api.reviewer import read_name, skeleton
 from agent_factory.contracts.record import Name, Part
 from agent_factory.core.error import ForbiddenError, InputError
 from agent_factory.core.settings import Settings
@@ -58,7 +60,7 @@ class Keyring:
 
     def __init__(self, callers: Sequence[Caller] = ()) -> None:
         self._callers = tuple(callers)
-        self._names = {_fold(caller.name) for caller in callers if caller.name}
+        self._names = {skeleton(caller.name): caller.name for caller in callers if caller.name}
 
     @property
     def keyed(self) -> bool:
@@ -79,19 +81,32 @@ class Keyring:
         return next((caller for caller in self._callers if caller.id == key_id), None)
 
     def sign(self, caller: Caller | None, *claimed: str | None) -> str:
-        """The name that a person's word is kept under: that of their key, else the first that is claimed.
+        """The name that a person's word is kept under: that of their key, else the one that is claimed.
 
-        ForbiddenError where the name is another's; InputError where there is none: no word is anonymous.
+        ForbiddenError where the name is another's or looks like it; InputError where there is none, since no word
+        is anonymous, where two claims differ, and where it is no name (see ``read_name``).
         """
-        said = next((name.strip() for name in claimed if name and name.strip()), None)
+        names = [read_name(name) for name in claimed if name and name.strip()]
         if caller is not None and caller.name is not None:
-            if said is not None and _fold(said) != _fold(caller.name):
-                raise ForbiddenError(f"this key is that of {caller.name!r}, who cannot speak as {said!r}: name nobody")
+            for said in names:
+                if said.casefold() != read_name(caller.name).casefold():
+                    raise ForbiddenError(
+                        f"this key is that of {caller.name!r}, who cannot speak as {said!r}: name nobody"
+                    )
             return caller.name
-        if said is None:
+        if not names:
             raise InputError("it does not say whose word it is: name the person, or send the header X-Reviewer")
-        if _fold(said) in self._names:
-            raise ForbiddenError(f"{said!r} has a key of their own: nobody speaks for them without it")
+        if len(set(names)) > 1:
+            raise InputError(
+                f"the body says that it is the word of {names[0]!r}, the header X-Reviewer that of {names[1]!r}: "
+                "name one"
+            )
+        said = names[0]
+        if owner := self._names.get(skeleton(said)):
+            told = (
+                "has" if said.casefold() == read_name(owner).casefold() else "looks like the name of somebody who has"
+            )
+            raise ForbiddenError(f"{said!r} {told} a key of their own: nobody speaks for them without it")
         return said
 
 
@@ -129,12 +144,10 @@ def _read_file(path: Path) -> tuple[Caller, ...]:
         ) from error
     if not found or any(caller.projects is None for caller in found):
         raise InputError(f'{where}, where every [[key]] must say which projects it opens: projects = ["…"]')
+    for name in filter(None, (caller.name for caller in found)):
+        read_name(name)  # a name that nobody can sign with
     return found
 
 
 def _digest(key: str) -> str:
     return hashlib.sha256(key.strip().encode()).hexdigest()
-
-
-def _fold(name: str) -> str:
-    return " ".join(name.split()).casefold()

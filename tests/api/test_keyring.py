@@ -91,6 +91,79 @@ def test_a_persons_key_signs_their_word_and_nobody_elses_does(keyed: TestClient,
     assert keyed.post("/data/decisions/t1", json=body, headers=bearer(ANN)).json()["reviewer"] == "Ann Berg"
 
 
+ANN_ALIKE = [
+    "Ａnn Berg",  # full width: the same name
+    "Ann\u2003Berg",
+    "Ann Berg\u200b",
+    "Ann\u00ad Berg",
+    "\u0410nn Berg",  # a Cyrillic letter in a Latin word
+    "Ann \u0412\u0435rg",
+    "Ann Berg\u3164",
+    "annberg" + "\u2800",
+]
+
+
+@pytest.mark.parametrize("name", ANN_ALIKE)
+def test_a_name_that_looks_like_that_of_a_key_is_refused(keyed: TestClient, event: Any, name: str) -> None:
+    keyed.post("/data/events", json=event("t1"), headers=bearer(ANN))
+    for key in (TEAM, MASTER):
+        for path, body in (
+            ("/data/label", {"trace_id": "t1", "score": 1.0, "labeler": name}),
+            ("/data/label", {"trace_id": "t1", "score": 1.0, "labeler": name, "kind": "rule"}),
+            ("/data/labels/next", {"reviewer": name}),
+        ):
+            assert keyed.post(path, json=body, headers=bearer(key, "shop")).status_code in (403, 422)
+        form = {"key": key, "project": "shop", "reviewer": name}
+        assert keyed.post("/label/login", data=form, follow_redirects=False).status_code in (403, 422)
+
+
+def test_names_that_look_alike_by_whole_words(open_client: Open, file: Path, event: Any) -> None:
+    file.write_text(file.read_text().replace("Ann Berg", "Eva Cox"))
+    client = open_client(host="10.0.0.9", url="http://factory.example", api_keys=file)
+    client.post("/data/events", json=event("t1"), headers=bearer(ANN))
+
+    def label(name: str) -> Any:
+        body = {"trace_id": "t1", "score": 1.0, "labeler": name}
+        return client.post("/data/label", json=body, headers=bearer(TEAM, "shop"))
+
+    for name in ("Eva \u0421\u043e\u0445", "Eva C0x"):
+        assert "looks like the name of somebody" in label(name).json()["error"]["message"]
+    for name in ("Ева Иванова", "李雷 Li Lei", "Zoë", "Eve Cox"):
+        assert label(name).json()["labeler"] == name
+    assert label("  Ｅve   Cox ").json()["labeler"] == "Eve Cox"
+
+
+def test_annotations_of_label_studio_are_signed_like_any_word(keyed: TestClient, event: Any) -> None:
+    keyed.post("/data/events", json=[event("t1"), event("t2")], headers=bearer(ANN))
+    rating = {"from_name": "score", "to_name": "dialogue", "type": "rating", "value": {"rating": 5}}
+
+    def bring(key: str, *names: str) -> Any:
+        tasks = [
+            {
+                "data": {"trace_ids": [f"t{number}"]},
+                "annotations": [{"completed_by": number, "result": [rating], "updated_at": "2026-11-01T10:00:00Z"}],
+            }
+            for number, _ in enumerate(names, 1)
+        ]
+        body = {"tasks": tasks, "reviewers": {str(number): name for number, name in enumerate(names, 1)}}
+        reply = keyed.post("/data/labels/label-studio/annotations", json=body, headers=bearer(key, "shop"))
+        return reply.status_code, reply.json()
+
+    assert bring(TEAM, "bob", "ann berg")[0] == 403
+    assert bring(ANN, "bob")[0] == 403
+    assert bring(TEAM, "bob")[1]["kept"] == 1, "what was refused had kept nothing"
+    assert bring(TEAM, "bob\u200b")[1]["quarantined"][0].startswith("task 0, annotation 0: the name 'bob\\u200b' has")
+    assert bring(ANN, "ann berg")[1]["kept"] == 1
+    assert bring(MASTER, "Ann Berg")[1] == {"kept": 0, "unchanged": 1, "cancelled": 0, "quarantined": []}
+
+
+def test_a_person_is_forgotten_by_a_key_that_is_nobodys_own(keyed: TestClient) -> None:
+    for key, status in ((ANN, 403), (TEAM, 200), (MASTER, 200)):
+        for dry in (True, False):
+            body = {"subjects": ["mia@shop.example"], "dry_run": dry}
+            assert keyed.post("/data/forget", json=body, headers=bearer(key, "shop")).status_code == status
+
+
 def test_the_pages_know_a_reviewer_by_their_key(keyed: TestClient, event: Any) -> None:
     def sign_in(key: str, **fields: str) -> Any:
         return keyed.post("/label/login", data={"key": key, "project": "shop", **fields}, follow_redirects=False)

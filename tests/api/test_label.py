@@ -13,6 +13,7 @@ from agent_factory.api.context import Context
 from agent_factory.contracts import Feedback
 from agent_factory.data.clean import clean_day
 from agent_factory.data.event import write_events_day
+from agent_factory.data.judge import RULE_JUDGE
 from agent_factory.data.label import label_day
 from agent_factory.data.labelling.record import Preference
 
@@ -40,6 +41,19 @@ def test_a_label_names_its_reviewer_in_the_body_or_the_header(client: TestClient
     assert client.post("/data/label", json={**body, "score": 0.5, "labeler": "ann"}).status_code == 422
     assert client.post("/data/label", json={"trace_id": "t1", "labeler": "ann"}).status_code == 422
     assert len(context.store.find(Feedback)) == 1
+    contrary = client.post("/data/label", json={**body, "labeler": "ann"}, headers={"X-Reviewer": "bob"})
+    assert (contrary.status_code, "name one" in contrary.json()["error"]["message"]) == (422, True)
+    assert client.post("/data/label", json={**body, "labeler": "ann"}, headers={"X-Reviewer": "ann"}).status_code == 201
+
+
+@pytest.mark.parametrize("name", [RULE_JUDGE, "Rule: support_desk, code 1a2b3c4d", "big, prompt 0123456789ab"])
+def test_nobody_labels_as_a_judge_of_the_factory(client: TestClient, day: None, name: str) -> None:
+    for kind in ("rule", "model", "person"):
+        reply = client.post("/data/label", json={"trace_id": "t1", "score": 1.0, "labeler": name, "kind": kind})
+        assert reply.status_code == 422
+        assert "the factory's own judges" in reply.json()["error"]["message"]
+    other = {"trace_id": "t1", "score": 1.0, "labeler": "our rules, version 3", "kind": "rule"}
+    assert client.post("/data/label", json=other).status_code == 201
 
 
 def test_preferences_are_kept_once_a_reviewer_and_pair(client: TestClient, context: Context, day: None) -> None:

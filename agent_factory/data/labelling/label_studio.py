@@ -8,7 +8,8 @@ traces go out. Invariant: an annotation is one label however often it comes in; 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from datetime import datetime
 from typing import Any, Literal
 
@@ -84,18 +85,29 @@ def make_task(project: str, traces: Iterable[Trace]) -> dict[str, Any]:
 
 
 def take_annotations(
-    store: Store, project: str, tasks: Any, reviewers: Mapping[str, str] | None = None
+    store: Store,
+    project: str,
+    tasks: Any,
+    reviewers: Mapping[str, str] | None = None,
+    sign: Callable[[str], str] = str,
 ) -> ImportReport:
     """Keep the completed annotations of a JSON export as labels by the people who made them.
 
     ``reviewers`` names people by Label Studio's user id or e-mail address; whoever is not in it goes by
-    their address, else by ``label-studio user <id>``. What cannot be read is listed, and the rest goes in.
+    their address, else by ``label-studio user <id>``. ``sign`` gives the name that the word of a person so named
+    is kept under; what it raises, an InputError apart, is raised before anything is kept. What cannot be read is
+    listed, and the rest goes in.
     """
     if not isinstance(tasks, list):
         raise InputError(
             f"a Label Studio export is a JSON array of tasks, this is {type(tasks).__name__}: export as JSON"
         )
     named = {str(key): value for key, value in (reviewers or {}).items()}
+
+    def name(annotation: Mapping[str, Any]) -> str:
+        return sign(_reviewer(annotation, named))
+
+    _sign_all(tasks, name)
     mentioned = {name for task in tasks for name in _trace_ids(task)}
     known = find_days(store, project, mentioned)
     counts = {"kept": 0, "unchanged": 0, "cancelled": 0}
@@ -105,10 +117,20 @@ def take_annotations(
         try:
             for at, annotation in enumerate(_annotations(task, project, known)):
                 place = f"task {number}, annotation {at}"
-                counts[_take(store, project, task["data"]["trace_ids"], annotation, named)] += 1
+                counts[_take(store, project, task["data"]["trace_ids"], annotation, name)] += 1
         except (InputError, ValidationError) as error:
             refused.append(f"{place}: {_tell(error)}")
     return ImportReport(**counts, quarantined=tuple(refused))
+
+
+def _sign_all(tasks: list[Any], name: Callable[[Mapping[str, Any]], str]) -> None:
+    """Raises where somebody may not be spoken for; annotations that cannot be read are told of later, one by one."""
+    for task in tasks:
+        found = task.get("annotations") if isinstance(task, dict) else None
+        for annotation in found if isinstance(found, list) else ():
+            with suppress(InputError):
+                if isinstance(annotation, dict) and not annotation.get("was_cancelled"):
+                    name(annotation)
 
 
 def _trace_ids(task: Any) -> list[str]:
@@ -133,14 +155,14 @@ def _annotations(task: Any, project: str, known: Mapping[str, str]) -> list[Any]
 
 
 def _take(
-    store: Store, project: str, ids: list[str], annotation: Any, named: Mapping[str, str]
+    store: Store, project: str, ids: list[str], annotation: Any, name: Callable[[Mapping[str, Any]], str]
 ) -> Literal["kept", "unchanged", "cancelled"]:
     if not isinstance(annotation, dict) or not isinstance(annotation.get("result"), list):
         raise InputError("it has no list 'result'")
     if annotation.get("was_cancelled"):
         return "cancelled"
     told = annotation.get("updated_at") or annotation.get("created_at")
-    word = _read_word(project, ids, annotation["result"], _reviewer(annotation, named), _TIME.validate_python(told))
+    word = _read_word(project, ids, annotation["result"], name(annotation), _TIME.validate_python(told))
     return "kept" if keep(store, word) else "unchanged"
 
 

@@ -1,0 +1,55 @@
+"""A reviewer's name as it is kept, and which names look like it.
+
+Model: a name is kept in Unicode's NFKC form with single blanks, so that what looks the same is the same; two names
+with one ``skeleton`` look alike. Invariant: a name that is read has no invisible character, no word that mixes
+scripts whose letters look alike, and is not of the form that the factory's own judges sign with.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+
+import regex
+
+from agent_factory.core.error import InputError
+
+_INVISIBLE = regex.compile(r"[\p{C}\p{Zl}\p{Zp}\p{Default_Ignorable_Code_Point}\u2800]")
+_WORD = regex.compile(r"[\p{L}\p{M}]+")
+_ALIKE = frozenset(["LATIN", "CYRILLIC", "GREEK", "COPTIC", "ARMENIAN", "CHEROKEE", "LISU"])
+_JUDGE = re.compile(r"^rule\s*:|,\s*prompt [0-9a-f]{4,}$", re.IGNORECASE)
+# Letters of Cyrillic, Greek and Armenian, and digits, that are drawn like Latin ones: the part of Unicode's list of
+# confusables (UTS 39) that whole words can be written with. Capitals come first: Н is drawn like H, ν like v.
+_CAPITALS = str.maketrans("АВЕКМНОРСТУХЅІЈҮԚԜΑΒΕΖΗΙΚΜΝΟΡΤΥΧ", "ABEKMHOPCTYXSIJYQWABEZHIKMNOPTYX")
+_SMALL = str.maketrans(
+    "авгеёкмнопрстухьѕіїјһԁԛԝӏүαβγεηικνορτυχωϲϳհոսցօ01|", "abreekmhonpctyxbsiijhdqwlyabyenikvoptuxwcjhnugooll"
+)
+
+
+def read_name(said: str) -> str:
+    """The name as it is kept; InputError where it hides something or is a judge's of the factory."""
+    name = " ".join(unicodedata.normalize("NFKC", said).split())
+    if _INVISIBLE.search(name):
+        raise InputError(
+            f"the name {said!a} has invisible characters: write it without them, and where it is not ASCII in the "
+            "body instead of a header"
+        )
+    for word in _WORD.findall(name):
+        scripts = sorted({unicodedata.name(letter, "").partition(" ")[0] for letter in word} & _ALIKE)
+        if len(scripts) > 1:
+            raise InputError(
+                f"the name {said!a} mixes letters of {' and '.join(map(str.title, scripts))} in one word, which "
+                "look alike: write each word in one script"
+            )
+    if _JUDGE.search(name):
+        raise InputError(
+            f"{name!r} is a name that the factory's own judges sign with ('rule: …', '…, prompt <version>'): "
+            "give another"
+        )
+    return name
+
+
+def skeleton(name: str) -> str:
+    """What a name looks like: equal for names that are told apart by case, blanks or look-alike letters alone."""
+    drawn = unicodedata.normalize("NFKC", name).translate(_CAPITALS).casefold().translate(_SMALL)
+    return " ".join(drawn.replace("i", "l").split())
