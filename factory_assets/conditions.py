@@ -10,6 +10,8 @@ into one run.
 
 from dagster import AutomationCondition as Condition
 
+from factory_assets import keys
+
 
 def _when_inputs_passed(*, follows: bool = False, gated: bool = True, changed: bool = False) -> Condition:
     """``follows``: in the run that makes the input; the executor itself then stops at a failed check.
@@ -54,8 +56,14 @@ def _when_inputs_passed(*, follows: bool = False, gated: bool = True, changed: b
 ALONE = _when_inputs_passed().with_label("inputs are new and passed: a run of its own")
 """One run a stage, gated by the checks of the stages before it."""
 
-DAY_BEGINS = _when_inputs_passed(changed=True).with_label("inputs changed and passed: a run of its own")
-"""For what a day's chain begins with."""
+_labels_in_progress = Condition.asset_matches(keys.LABELS, Condition.in_progress())
+_rest_in_progress = Condition.asset_matches(keys.CLEAN_EVENTS, Condition.in_progress() | _labels_in_progress)
+
+DAY_BEGINS = (
+    _when_inputs_passed(changed=True) & ~_rest_in_progress.with_label("the rest of the day is being made")
+).with_label("inputs changed and passed: a run of its own")
+"""For what a day's chain begins with. It waits for a run that is in the middle of the day: what follows could
+not be asked for with it then, and the day would be made again in pieces, each for nothing."""
 
 WITH_INPUT = _when_inputs_passed(follows=True, changed=True).with_label(
     "inputs changed and passed: in the run that makes them"

@@ -5,10 +5,22 @@ from typing import Any
 
 import dagster as dg
 import pytest
+from dagster._core.definitions.asset_checks.asset_check_evaluation import (
+    AssetCheckEvaluationPlanned,
+    AssetCheckEvaluationTargetMaterializationData,
+)
+from dagster._core.events import (
+    AssetMaterializationPlannedData,
+    DagsterEvent,
+    DagsterEventType,
+    StepMaterializationData,
+)
+from dagster._core.test_utils import create_run_for_test
 
 from agent_factory.contracts import BuildSpec
 from factory_assets import keys
 from factory_assets.definitions import defs
+from factory_assets.partitions import DAY
 from sensors.automation import DAY_ASSETS, STAGES
 
 DAY_ONE = "2026-03-01"
@@ -185,3 +197,73 @@ def test_a_failed_verdict_is_costed_and_not_released(daemon: Daemon, add_build: 
     daemon.tell.materialized(keys.REPORT, "b1")
     daemon.tell.checked(keys.GATE, "b1", passed=False)
     assert daemon.tick() == {("compute/agent_cost", "b1")}
+
+
+class Run:
+    """A run of a day's data that has begun; its assets are in progress until they are made."""
+
+    def __init__(self, tell: Any) -> None:
+        self.tell = tell
+        self.run = create_run_for_test(tell.instance, status=dg.DagsterRunStatus.STARTED)
+        for key in keys.DAY_DATA:
+            planned = AssetMaterializationPlannedData(key, partition=DAY_ONE)
+            self._say(DagsterEvent.build_asset_materialization_planned_event("day", key.path[-1], planned))
+        for check in keys.DAY_CHECKS:
+            days = DAY.subset_with_partition_keys([DAY_ONE]).to_serializable_subset()
+            told = AssetCheckEvaluationPlanned(asset_key=check.asset_key, check_name=check.name, partitions_subset=days)
+            self._tell(DagsterEventType.ASSET_CHECK_EVALUATION_PLANNED, told)
+
+    def make(self, key: dg.AssetKey, version: str = "same") -> None:
+        tags = {"dagster/data_version": version}
+        made = StepMaterializationData(dg.AssetMaterialization(asset_key=key, partition=DAY_ONE, tags=tags))
+        self._tell(DagsterEventType.ASSET_MATERIALIZATION, made, key.path[-1])
+        wanted = dg.AssetRecordsFilter(asset_key=key, asset_partitions=[DAY_ONE])
+        (record,) = self.tell.instance.fetch_materializations(wanted, limit=1).records
+        target = AssetCheckEvaluationTargetMaterializationData(
+            storage_id=record.storage_id, run_id=record.run_id, timestamp=record.timestamp
+        )
+        for check in keys.DAY_CHECKS:
+            if check.asset_key == key:
+                found = dg.AssetCheckEvaluation(
+                    asset_key=key,
+                    check_name=check.name,
+                    passed=True,
+                    partition=DAY_ONE,
+                    blocking=True,
+                    target_materialization_data=target,
+                )
+                self._tell(DagsterEventType.ASSET_CHECK_EVALUATION, found)
+
+    def end(self) -> None:
+        self._tell(DagsterEventType.PIPELINE_SUCCESS, None)
+
+    def _tell(self, kind: DagsterEventType, data: Any, step: str | None = None) -> None:
+        self._say(DagsterEvent(kind.value, "day", step_key=step, event_specific_data=data))
+
+    def _say(self, event: DagsterEvent) -> None:
+        self.tell.instance.report_dagster_event(event, self.run.run_id)
+
+
+@pytest.mark.parametrize("changed", [True, False])
+def test_traces_that_change_while_the_day_is_made_make_it_again_once_and_whole(daemon: Daemon, changed: bool) -> None:
+    daemon.tell.materialized(keys.TRACES, DAY_ONE)
+    assert daemon.tick()
+    first, backfill = Run(daemon.tell), Run(daemon.tell)
+    asked: list[set[tuple[str, str]]] = []
+    for key in keys.DAY_DATA:
+        for run in (first, backfill):
+            run.make(key)
+            if changed and key == keys.EVENTS:
+                daemon.tell.materialized(keys.TRACES, DAY_ONE)  # read by neither run, for all that is known
+            asked.append(daemon.tick())
+    first.end()
+    backfill.end()
+    asked.append(daemon.tick())
+    whole = {(key.to_user_string(), DAY_ONE) for key in keys.DAY_DATA}
+    assert [found for found in asked if found] == [whole] * changed, "once, and not in pieces"
+    third = Run(daemon.tell)
+    for key in keys.DAY_DATA:
+        third.make(key)
+        assert daemon.tick() == set()
+    third.end()
+    assert daemon.tick() == set()
