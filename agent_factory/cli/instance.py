@@ -8,6 +8,8 @@ ends with the home that it names.
 from __future__ import annotations
 
 import shutil
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 from agent_factory.cli.lock import hold_lock
@@ -30,8 +32,15 @@ def claim_instance(folder: Path, home: Path) -> None:
 
 
 def has_databases(folder: Path) -> bool:
-    """Whether the instance's databases were made: the schedules' is the last of them."""
-    return (folder / "schedules" / "schedules.db").exists()
+    """Whether the instance's databases were made, whole: the version of the schedules' is written last."""
+    path = folder / "schedules" / "schedules.db"
+    if not path.exists():
+        return False
+    try:
+        with closing(sqlite3.connect(f"{path.as_uri()}?mode=ro", uri=True, timeout=10)) as database:
+            return database.execute("SELECT count(*) FROM alembic_version").fetchone()[0] > 0
+    except sqlite3.DatabaseError:
+        return False
 
 
 def _claim(folder: Path, home: Path) -> None:

@@ -2,10 +2,12 @@
 
 import os
 import socket
+import sqlite3
 import subprocess
 import sys
 import threading
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -62,13 +64,18 @@ def test_up_starts_all_and_twice_is_once(platform: LightPlatform) -> None:
     assert platform.down() == []
 
 
-@pytest.mark.parametrize("is_new", [True, False])
+@pytest.mark.parametrize("is_new", ["not there", "half made", ""])
 def test_nobody_else_opens_a_new_instance_while_the_pools_process_makes_it(
-    is_new: bool, platform: LightPlatform, monkeypatch: pytest.MonkeyPatch
+    is_new: str, platform: LightPlatform, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    if not is_new:
-        (platform.settings.dagster_home / "schedules").mkdir(parents=True)
-        (platform.settings.dagster_home / "schedules" / "schedules.db").touch()
+    if is_new != "not there":
+        folder = platform.settings.dagster_home / "schedules"
+        folder.mkdir(parents=True)
+        with closing(sqlite3.connect(folder / "schedules.db")) as database:
+            database.execute("CREATE TABLE alembic_version (version_num TEXT)")
+            if not is_new:
+                database.execute("INSERT INTO alembic_version VALUES ('5771160a95ad')")
+                database.commit()
     order: list[str] = []
     end, begin = platform_module._end_pools, platform_module.start
     monkeypatch.setattr(platform_module, "_end_pools", lambda process: (end(process), order.append("pools")))
