@@ -59,7 +59,7 @@ class ForgetReport(Part):
     do, and ``nothing`` where nothing is known of such a person: then nothing was done or recorded.
     ``datasets`` and ``models`` hold traces of theirs and are marked. ``matched`` counts the traces by the
     keyed hash that they were found by. Traces that are kept and cannot be read were searched as text alone;
-    ``unreadable`` is how many. ``wiped`` is None where nothing was removed, and False where a reader of
+    ``unreadable`` is how many. ``wiped`` is None for a dry run and for ``nothing``, and False where a reader of
     the database kept its log from being begun anew: then the request is to be sent again.
     """
 
