@@ -8,7 +8,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import Any, Literal, cast
 
@@ -16,7 +16,7 @@ from agent_factory.contracts.trace import Outcome, Trace
 from agent_factory.core.digest import digest_json
 from agent_factory.core.error import InputError
 from agent_factory.data.importing.conversation import read_chat, read_tools
-from agent_factory.data.importing.row import Format, Origin, Row, require_object
+from agent_factory.data.importing.row import Format, Origin, Row, require_object, to_instant
 from agent_factory.data.importing.text import is_lines, read_document, read_lines
 
 _TIMES = ("created_at", "created", "timestamp")
@@ -121,7 +121,7 @@ def read_time(row: dict[str, Any]) -> datetime | None:
         if isinstance(found, datetime):
             return found
         if isinstance(found, int | float) and not isinstance(found, bool):
-            return datetime.fromtimestamp(found, UTC)
+            return to_instant(found)
         if isinstance(found, str) and found:
             return datetime.fromisoformat(found)
     return None

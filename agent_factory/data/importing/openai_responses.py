@@ -9,7 +9,6 @@ results is one action.
 from __future__ import annotations
 
 import json
-from datetime import UTC, datetime
 from typing import Any, cast
 
 from agent_factory.contracts.message import Message, ToolCall
@@ -17,7 +16,7 @@ from agent_factory.contracts.trace import TokenUsage, Trace
 from agent_factory.core.error import InputError
 from agent_factory.data.importing.conversation import arrange, read_arguments, read_content, read_message, read_tools
 from agent_factory.data.importing.openai_chat import read_rows
-from agent_factory.data.importing.row import Format, Origin, require_object, to_name
+from agent_factory.data.importing.row import Format, Origin, require_object, to_instant, to_name
 
 
 def read_traces(value: Any, origin: Origin) -> tuple[Trace, ...]:
@@ -42,7 +41,7 @@ def read_traces(value: Any, origin: Origin) -> tuple[Trace, ...]:
     trace = origin.make_trace(
         "responses",
         row,
-        datetime.fromtimestamp(created, UTC) if created else None,
+        to_instant(created) if created else None,
         model=to_name(str(model)) if model else None,
         system="\n\n".join(parts) or None,
         tools=read_tools(tools),

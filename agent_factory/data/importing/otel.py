@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +19,7 @@ from agent_factory.contracts.message import Message, ToolCall
 from agent_factory.contracts.trace import Step, TokenUsage, Trace
 from agent_factory.core.error import InputError
 from agent_factory.data.importing.conversation import Conversation, arrange, read_arguments, read_tools
-from agent_factory.data.importing.row import Format, Origin, Row, require_object, to_name
+from agent_factory.data.importing.row import Format, Origin, Row, require_object, to_instant, to_name
 from agent_factory.data.importing.text import is_lines, read_document, read_lines
 
 _CALLS = frozenset({"chat", "text_completion", "generate_content"})
@@ -42,7 +41,7 @@ def read_rows(path: Path) -> Iterator[Row]:
             continue
         try:
             spans = list(read_calls(require_object(row.value)))
-        except (InputError, KeyError, TypeError, ValueError) as error:
+        except (InputError, KeyError, TypeError, ValueError, AttributeError, RecursionError) as error:
             yield Row(row.place, ValueError(f"it is no export request: {error}"), row.done)
             continue
         for number, span in enumerate(spans):
@@ -97,7 +96,7 @@ def read_traces(value: Any, origin: Origin) -> tuple[Trace, ...]:
     model = told.get("gen_ai.response.model") or told.get("gen_ai.request.model")
     trace = Trace.model_validate(
         {
-            **origin.make_trace("otel", {}, datetime.fromtimestamp(began / 10**9, UTC), steps=()).model_dump(),
+            **origin.make_trace("otel", {}, to_instant(began / 10**9), steps=()).model_dump(),
             "id": f"otel-{span['traceId']}-{span['spanId']}".lower(),
             "source": "production",
             "recipe": recipe or origin.recipe,

@@ -101,6 +101,14 @@ def to_name(text: str) -> str:
     return kept if NAME_PATTERN.fullmatch(kept) else f"x{kept}"
 
 
+def to_instant(seconds: float) -> datetime:
+    """Seconds since 1970 as an instant; InputError where no calendar has it."""
+    try:
+        return datetime.fromtimestamp(seconds, UTC)
+    except (OverflowError, OSError, ValueError) as error:
+        raise InputError(f"its time is {seconds!r} seconds since 1970, expected a time that a calendar has") from error
+
+
 def require_object(value: Any) -> dict[str, Any]:
     """The value where it is a JSON object, else InputError."""
     if not isinstance(value, dict):

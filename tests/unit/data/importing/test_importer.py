@@ -22,6 +22,7 @@ from agent_factory.data.importing.quarantine import read_quarantine
 from agent_factory.data.importing.row import Origin
 
 Make = Callable[..., Trace]
+SAMPLES = Path(__file__).parent / "sample"
 
 
 def lines_of(trace: Make, count: int) -> Iterator[bytes]:
@@ -281,3 +282,28 @@ def test_a_document_is_no_file_of_lines_however_it_is_spread(
     assert not text.is_lines(path)
     path.write_text('{\n"messages":\n{},\n"a":\n{}\n}')
     assert not text.is_lines(path)
+
+
+def test_a_request_of_another_shape_keeps_no_other_out(store: Store, artifacts: Artifacts, tmp_path: Path) -> None:
+    request = json.loads((SAMPLES / "weather.otlp.json").read_text())
+    timeless = json.loads(json.dumps(request).replace('"startTimeUnixNano": "', '"startTimeUnixNano": "999999999999'))
+    values = '{"arrayValue": {"values": [' * 400 + "]}}" * 400
+    deep = '{"resourceSpans": [{"resource": {"attributes": [{"key": "a", "value": ' + values + "}]}}]}"
+    path = tmp_path / "spans.jsonl"
+    path.write_text("\n".join(['{"resourceSpans": [7]}', deep, json.dumps(timeless), json.dumps(request)]))
+    report = import_traces(store, artifacts, Origin(path, "default"), "otel")
+    assert (report.accepted, report.quarantined) == (2, 4)
+    assert [item.place for item in report.examples] == ["line 1", "line 2", "line 3, call 0", "line 3, call 1"]
+    assert "expected a time that a calendar has" in report.examples[2].reason
+
+
+@pytest.mark.parametrize("time", ["1e300", "1e999", "1780000000000000"])
+def test_a_time_that_no_calendar_has_is_quarantined(
+    store: Store, artifacts: Artifacts, tmp_path: Path, time: str
+) -> None:
+    chat, *_ = _chats(1)
+    path = tmp_path / "chats.jsonl"
+    path.write_bytes(chat + b"\n" + chat.replace(b"{", f'{{"created": {time}, '.encode(), 1))
+    report = import_traces(store, artifacts, Origin(path, "default", day=date(2026, 11, 20)), "openai-chat")
+    assert (report.accepted, report.quarantined) == (1, 1)
+    assert "expected a time that a calendar has" in report.examples[0].reason
