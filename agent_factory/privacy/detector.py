@@ -21,6 +21,7 @@ from agent_factory.privacy.rule.chinese_name import find_chinese_names
 from agent_factory.privacy.rule.common_name import find_common_names
 from agent_factory.privacy.rule.known_name import NameList
 from agent_factory.privacy.rule.line import find_lines
+from agent_factory.privacy.rule.markup import find_elements
 from agent_factory.privacy.rule.name import find_names, find_names_above
 from agent_factory.privacy.rule.rule import SURE, Family, Finding, Look, apply_rules
 
@@ -71,6 +72,7 @@ class Detector:
             *shaped,
             *find_names_above(look, shaped),
             *find_lines(look),
+            *find_elements(look),
             *find_names(look),
             *find_common_names(look),
             *find_chinese_names(look),

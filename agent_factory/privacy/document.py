@@ -1,6 +1,7 @@
 """Walks JSON: learns what its keys call personal, and puts placeholders in their place.
 
-Invariant: what is replaced is a string or number under a key, or a string's content; the structure,
+A dictionary as Python prints it counts as JSON and stays Python; a list of rows under a first row of keys is walked
+as objects. Invariant: what is replaced is a string or number under a key, or a string's content; the structure,
 booleans and nulls stay, so that the result is JSON of the same shape. JSON inside a string, and JSON that
 stands in prose, is walked too.
 """
@@ -12,8 +13,9 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, cast
 
-from agent_factory.privacy.field import FieldKind, kind_of, name_part, names_thing, snake
+from agent_factory.privacy.field import FieldKind, is_key, kind_of, name_part, names_thing, snake
 from agent_factory.privacy.label import PLACEHOLDER, Label
+from agent_factory.privacy.literal import is_python, read_python
 from agent_factory.privacy.pseudonym import Pseudonyms
 
 Redact = Callable[[str, bool], str]
@@ -35,8 +37,12 @@ def load_json(text: str) -> dict[str, Any] | list[Any] | None:
         return None
     try:
         value = json.loads(text, parse_constant=_refuse)
-    except (ValueError, RecursionError):  # prose that begins with a bracket
-        return None
+    except (ValueError, RecursionError):  # prose that begins with a bracket, or Python
+        begin = len(text) - len(stripped)
+        found = read_python(text, begin)
+        if found is None or text[found[1] :].strip():
+            return None
+        value = found[0]
     return value if _depth_within(value, _MAX_DEPTH) else None
 
 
@@ -45,13 +51,16 @@ def split_json(text: str) -> Iterator[tuple[str, dict[str, Any] | None]]:
     at = begin = 0
     for _ in range(_MAX_EMBEDDED):
         begin = text.find("{", begin)
-        if begin < 0 or '"' not in text:
+        if begin < 0 or ('"' not in text and "'" not in text):
             break
         try:
             value, end = _DECODER.raw_decode(text, begin)
         except (ValueError, RecursionError):
-            begin += 1
-            continue
+            found = read_python(text, begin)
+            if found is None:
+                begin += 1
+                continue
+            value, end = found
         if value and _depth_within(value, _MAX_DEPTH):
             yield text[at:begin], None
             yield text[begin:end], cast(dict[str, Any], value)
@@ -61,7 +70,9 @@ def split_json(text: str) -> Iterator[tuple[str, dict[str, Any] | None]]:
 
 
 def write_like(text: str, value: Any) -> str:
-    """JSON in the style of ``text``: indented or compact where that is, else with the usual blanks."""
+    """JSON in the style of ``text``: indented or compact where that is, else with the usual blanks; or Python."""
+    if is_python(text):
+        return repr(value)
     indent = _INDENT.search(text)
     if indent is not None:
         return json.dumps(value, ensure_ascii=False, indent=indent[1])
@@ -82,7 +93,7 @@ def learn_fields(value: Any, session: Pseudonyms, parent: str) -> None:
             else:
                 learn_fields(item, session, snake(key) if not isinstance(item, str) else parent)
     elif isinstance(value, list):
-        for item in cast(list[Any], value):
+        for item in _rows_of(cast(list[Any], value)) or cast(list[Any], value):
             learn_fields(item, session, parent)
     elif isinstance(value, str):
         learn_text(value, session, "")
@@ -106,7 +117,9 @@ def replace_fields(value: Any, session: Pseudonyms, parent: str, redact: Redact,
     if isinstance(value, str):
         return redact(value, thing and _WORDS.search(value) is None)
     if isinstance(value, list):
-        return [replace_fields(item, session, parent, redact, thing) for item in cast(list[Any], value)]
+        rows = _rows_of(cast(list[Any], value))
+        items = [replace_fields(item, session, parent, redact, thing) for item in rows or cast(list[Any], value)]
+        return [list(items[0]), *(list(row.values()) for row in items)] if rows else items
     if isinstance(value, int) and abs(value) >= _LONG_NUMBER and not thing:
         told = redact(str(value), thing)
         return value if told == str(value) else told
@@ -133,6 +146,18 @@ def reveal_fields(value: Any, session: Pseudonyms, key: str = "") -> Any:
         fields = cast(Mapping[str, Any], value)
         return {session.reveal(name): reveal_fields(item, session, name) for name, item in fields.items()}
     return value
+
+
+def _rows_of(value: list[Any]) -> list[dict[str, Any]] | None:
+    """The rows of a table as objects: lists of one length under a first one whose texts are keys, one of them known."""
+    if len(value) < 2 or not isinstance(value[0], list):
+        return None
+    keys = cast(list[Any], value[0])
+    if not all(isinstance(key, str) for key in keys) or len(set(keys)) < len(keys) or not any(map(is_key, keys)):
+        return None
+    if not all(isinstance(row, list) and len(cast(list[Any], row)) == len(keys) for row in value):
+        return None
+    return [dict(zip(keys, row, strict=True)) for row in value[1:]]
 
 
 def _free_key(key: str, taken: Mapping[str, Any]) -> str:

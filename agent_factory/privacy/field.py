@@ -161,6 +161,12 @@ def kind_of(key: str, value: Any, parent: str, siblings: tuple[str, ...]) -> Fie
     return kind if _fits(kind, str(value), key) else None
 
 
+def is_key(key: str) -> bool:
+    """Whether a text is a key that may say that its value is personal."""
+    form = snake(key.strip())
+    return form in _KINDS or form in _NAME_KEYS
+
+
 def kind_of_key(key: str, value: str) -> FieldKind | None:
     """What a value is by its key alone, in a form or a table; ``name`` is a person's there."""
     form = snake(key.strip())

@@ -77,6 +77,8 @@ CHAT = (
     "家住{address}，上门时间{time}",
 )
 MARKDOWN = (
+    "返回值 {'姓名': '{person}', '手机号': '{phone}', '订单号': '{order}'}",
+    "<收货><收货人>{person}</收货人><地址>{address}</地址></收货>",
     "## 客户信息\n\n- **姓名**：{person}\n- **手机号**：{phone}\n- **邮箱**：{email}\n- **订单号**：{order}\n",
     "| 字段 | 内容 |\n|---|---|\n| 姓名 | {person} |\n| 身份证号 | {national_id} |\n| 订单 | {order} |",
     "> 来电 {phone}，地址 {address}\n\n处理结果：{date} 已补发，运单 {tracking}",

@@ -106,6 +106,8 @@ MARKDOWN = (
     "### Ticket {ticket}\n\n> Caller ID {phone}, address `{address}`\n\nResolved in {version} on {date}.",
     "```yaml\nhost: {ip}\nversion: {version}\npassword: {password}\nretries: 3\n```",
     "1. Opened `{order}`\n2. Mailed [{email}](mailto:{email})\n3. Refunded **{price}** to `{iban}`",
+    "log: {'customer': {'name': '{person}', 'mail': '{email}'}, 'order': '{order}', 'paid': True}",
+    '<booking ref="{pnr}"><guest><name>{person}</name><phone>{phone}</phone></guest></booking>',
     'Result:\n```json\n{"customer": {"full_name": "{person}", "phone": "{phone}"}, "order": "{order}"}\n```\nDone.',
 )
 CLEAN = (

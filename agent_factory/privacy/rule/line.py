@@ -18,8 +18,8 @@ _LINE = re.compile(
     rf"{_MARK}[ \t]*{_MARK}(?P<value>[^\s|*`\"'](?:[^|\n]*[^\s|*_`\"',])?)[*_`\"',]{{0,3}}[ \t]*(?:\||$)",
     re.MULTILINE,
 )
-_LABELS: dict[FieldKind, Label] = {"FIRST_NAME": "PERSON", "LAST_NAME": "PERSON"}
-_READ = frozenset(["PERSON", "FIRST_NAME", "LAST_NAME", "ADDRESS", "SECRET", "USER", "NATIONAL_ID"])
+LABELS: dict[FieldKind, Label] = {"FIRST_NAME": "PERSON", "LAST_NAME": "PERSON"}
+READ = frozenset(["PERSON", "FIRST_NAME", "LAST_NAME", "ADDRESS", "SECRET", "USER", "NATIONAL_ID"])
 _LONGEST = 120
 _IDENTITY = re.compile(r"[A-Za-z0-9](?:[ ().-]?[A-Za-z0-9]){4,22}\)?", re.ASCII)
 
@@ -34,13 +34,13 @@ def find_lines(look: Look) -> Iterator[Finding]:
         if len(value) > _LONGEST or "<" in value:
             continue
         kind = kind_of_key(match["key"], value)
-        if kind not in _READ or not _is_whole(kind, value):
+        if kind not in READ or not is_whole(kind, value):
             continue
-        label = _LABELS.get(kind) or cast(Label, kind)
+        label = LABELS.get(kind) or cast(Label, kind)
         yield Finding(label, *match.span("value"), text[slice(*match.span("value"))], LIKELY)
 
 
-def _is_whole(kind: FieldKind, value: str) -> bool:
+def is_whole(kind: FieldKind, value: str) -> bool:
     """Whether the value is nothing but what its key names: a line may go on in prose."""
     if kind in ("PERSON", "FIRST_NAME", "LAST_NAME"):
         _, end, count = read_name(value, 0)

@@ -55,6 +55,40 @@ def _shape(value: Any) -> Any:
     return value if value is None or isinstance(value, bool) else "scalar"
 
 
+WRITTEN = [
+    (
+        "{'customer': {'name': 'Kaja Ödman', 'vip': True}, 'n': None}",
+        "{'customer': {'name': '<PERSON_1>', 'vip': True}, 'n': None}",
+    ),
+    ("got {'customer': {'name': 'Kaja Ödman'}} back", "got {'customer': {'name': '<PERSON_1>'}} back"),
+    ("[{'e_mail': 'k@x.example', 'path': 'C:\\d'}]", "[{'e_mail': '<EMAIL_1>', 'path': 'C:\\\\d'}]"),
+    ("{'item': {'name': 'Desk Lamp', 'price': (1, 2)}}", None),
+    ("{'cut': {'name': 'Desk Lamp'", None),
+    ("{'a': <obj>, 'b': open('x')}", None),
+    (
+        "<client><name>Kaja Ödman</name><city>Oslo</city></client>",
+        "<client><name><PERSON_1></name><city>Oslo</city></client>",
+    ),
+    ("<x:fullName>\n Kaja Ödman </x:fullName><br>", "<x:fullName>\n <PERSON_1> </x:fullName><br>"),
+    ("<product><name>Desk Lamp</name><price>3</price></product>", None),
+    ("<a><name>Kaja</a></b> 1 < 2 </", None),
+    ('[["name","email"],["Kaja Ödman","k@x.example"]]', '[["name","email"],["<PERSON_1>","<EMAIL_1>"]]'),
+    (
+        '{"rows": [["姓名", "n"], ["张雨桐", 1], ["李雷", null]]}',
+        '{"rows": [["姓名", "n"], ["<PERSON_1>", 1], ["<PERSON_2>", null]]}',
+    ),
+    ('[["name","price"],["Desk Lamp","3"]]', None),
+    ('[["name"],["Desk Lamp","3"]]', None),
+]
+
+
+@pytest.mark.parametrize(("text", "expected"), WRITTEN)
+def test_python_xml_and_tables_are_walked_like_json(redactor: Redactor, text: str, expected: str | None) -> None:
+    told = redactor.redact_any(text, redactor.open_session())
+    assert told == (expected or text)
+    assert redactor.redact_any(told, redactor.open_session()) == told
+
+
 @settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.dictionaries(KEYS, VALUES, max_size=5), st.sampled_from([None, 2, 4]))
 def test_json_stays_json_of_the_same_shape(redactor: Redactor, body: dict[str, Any], indent: int | None) -> None:
