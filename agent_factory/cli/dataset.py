@@ -10,7 +10,7 @@ import typer
 from agent_factory.cli.desk import open_desk
 from agent_factory.cli.number import MOST, number
 from agent_factory.cli.output import JsonFlag, show
-from agent_factory.contracts.dataset import Filters
+from agent_factory.contracts.dataset import DatasetManifest, Filters
 from agent_factory.core.error import InputError
 
 app = typer.Typer()
@@ -85,10 +85,21 @@ def _read_split(text: str, together: list[str] | None, seed: int) -> dict[str, A
 
 @app.command("list")
 def list_datasets(as_json: JsonFlag = False) -> None:
-    """The datasets of the project, oldest first."""
+    """The datasets of the project, oldest first, and whether they passed their checks."""
     from agent_factory.api.dataset import list_datasets
 
-    show(list_datasets(open_desk()), as_json, ("id", "kind", "rows", "trace_count", "build", "digest", "path"))
+    found = list_datasets(open_desk())
+    if as_json:
+        show(found, True)
+        return
+    rows = [{**made.model_dump(mode="json"), "checks": _tell_checks(made)} for made in found]
+    show(rows, False, ("id", "kind", "rows", "checks", "trace_count", "build", "digest", "path"))
+
+
+def _tell_checks(made: DatasetManifest) -> str | None:
+    if failed := made.failed():
+        return f"FAILED: {', '.join(verdict.check for verdict in failed)}"
+    return "passed" if made.checks else None
 
 
 @app.command("show")

@@ -6,10 +6,11 @@ from typing import Any
 import dagster as dg
 import pytest
 
-from agent_factory.contracts import BuildSpec, CheckRun, Order
+from agent_factory.contracts import BuildSpec, CheckRun, DatasetManifest, Order
 from agent_factory.core.order import order_build
 from agent_factory.core.store import Store
 from factory_assets import keys
+from factory_assets.data.checks import enough_rows
 from factory_assets.partitions import BUILD, DAY
 from factory_assets.stage import build_check, day_check
 from resources.store import StoreResource
@@ -45,6 +46,33 @@ def test_what_a_check_said_of_a_day_is_kept_until_it_says_other(store: Store, re
         assert (found.state, found.build, found.stage_run) == (state, None, f"{ON_DAY}.default.data.events")
         outcome = "passed" if passed else "did not pass"
         assert str(found) == f"check 'schema' on data/events of {ON_DAY} {outcome}: 3 rows have no steps"
+
+
+def test_a_datasets_manifest_keeps_what_its_checks_said(
+    store: Store, resources: dict[str, Any], add_build: Callable[..., BuildSpec]
+) -> None:
+    spec = add_build("b1")
+    made = DatasetManifest(
+        id="D1",
+        created_at=spec.created_at,
+        kind="sft",
+        build="b1",
+        rows=3,
+        digest="d",
+        path="datasets/D1.parquet",
+        columns=("messages",),
+        trace_count=3,
+        query={},
+        code_version="1",
+    )
+    store.put(made)
+    with dg.instance_for_test() as instance:
+        instance.add_dynamic_partitions(BUILD.name, ["b1"])
+        given = {"store": resources["store"]}
+        dg.materialize([sft_dataset, enough_rows], partition_key="b1", instance=instance, resources=given)
+    (told,) = store.get(DatasetManifest, "D1").checks
+    assert (told.check, told.passed) == ("enough_rows", True)
+    assert told.said == "D1 has 3 rows for training; at least 1 are asked for"
 
 
 @pytest.mark.parametrize("raised", [False, True])

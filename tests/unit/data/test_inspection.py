@@ -93,5 +93,7 @@ def test_the_command_says_which_check_failed_and_exports_nothing(
     told = capsys.readouterr()
     assert "D1" in told.out
     assert "did not pass its checks: no_eval_leak" in told.err
+    assert run_command(("data", "list")) == 0
+    assert "FAILED: no_eval_leak" in capsys.readouterr().out
     assert run_command(("data", "export", "D1", "--format", "trl", "--out", str(tmp_path / "bad"))) == 1
     assert not (tmp_path / "bad").exists()
