@@ -15,13 +15,18 @@ from resources.worker import WorkerResource
 _SIX_HOURS = 6 * 3600.0
 
 
-def read_profile(settings: Settings | None = None) -> dict[str, dg.ConfigurableResource]:
+def read_profile(settings: Settings | None = None) -> dict[str, dg.ConfigurableResource[object]]:
     """The resources ``store``, ``artifacts`` and ``worker``."""
     settings = settings or get_settings()
-    store = StoreResource(url=settings.database_url, project=settings.project)
+    database = _by_name("AGENT_FACTORY_DATABASE_URL", settings.database_url)
     seconds = float(os.environ.get("AGENT_FACTORY_WORKER_SECONDS", _SIX_HOURS))
     return {
-        "store": store,
-        "artifacts": ArtifactResource(url=settings.artifacts_url),
-        "worker": WorkerResource(deadline_seconds=seconds, store_url=store.url, project=store.project),
+        "store": StoreResource(url=database, project=settings.project),
+        "artifacts": ArtifactResource(url=_by_name("AGENT_FACTORY_ARTIFACTS_URL", settings.artifacts_url)),
+        "worker": WorkerResource(deadline_seconds=seconds, store_url=database, project=settings.project),
     }
+
+
+def _by_name(variable: str, value: str) -> str:
+    """An address by its variable where that gives it: Dagster's pages then show the name and no password."""
+    return dg.EnvVar(variable) if os.environ.get(variable) == value else value

@@ -13,10 +13,13 @@ import pytest
 from agent_factory.compute.lease import allocate
 from agent_factory.compute.pool import read_pools
 from agent_factory.contracts import Lease, ResourceSpec
+from agent_factory.core.settings import read_settings
 from agent_factory.core.store import Store
 from resources.launcher import newest_source
 from resources.pools import write_pools
 from resources.process import Identity
+from resources.profile import read_profile
+from resources.store import StoreResource
 from resources.worker import WorkerResource
 
 
@@ -121,3 +124,21 @@ def test_a_worker_waits_for_what_others_hold(store: Store, instance: dg.DagsterI
 def test_a_worker_without_a_pool_is_refused(store: Store, instance: dg.DagsterInstance) -> None:
     assert "names no pool" in materialize(without_pool, store, instance, wait=60)
     assert store.find(Lease) == []
+
+
+@dg.asset(key="asked")
+def opened(store: StoreResource) -> str:
+    """What the store's resource is when it is used."""
+    return store.url
+
+
+def test_a_password_of_the_database_is_shown_by_the_name_of_its_variable(monkeypatch: pytest.MonkeyPatch) -> None:
+    url = "postgresql+psycopg://factory:s3cret@db/factory"
+    monkeypatch.setenv("AGENT_FACTORY_DATABASE_URL", url)
+    resources = read_profile(read_settings())
+    code = dg.Definitions(assets=[opened], resources=resources).get_repository_def()
+    shown = [str(resource) for resource in code.get_top_level_resources().values()]
+    assert "s3cret" not in "".join(shown) + repr(resources)
+    assert dg.materialize([opened], resources={"store": resources["store"]}).output_for_node("asked") == url
+    monkeypatch.delenv("AGENT_FACTORY_DATABASE_URL")
+    assert read_profile(read_settings())["store"].url.startswith("sqlite:///")
