@@ -19,6 +19,7 @@ from agent_factory.privacy.canary.measure import (
     MIN_PRECISION,
     MIN_RECALL,
     UNTOLD,
+    Measured,
     Tally,
     make_canaries,
     measure_canaries,
@@ -143,18 +144,22 @@ def test_a_redactor_that_spoils_is_told_by_its_precision() -> None:
 
 
 def test_a_label_that_is_missed_is_told_though_the_rest_is_found() -> None:
-    class NoUsers(Redactor):
-        def redact_any(self, text, session, parent="", thing=False):
-            return text if "user" in text else super().redact_any(text, session, parent, thing)
+    measured = measure_once(Redactor((), b""))
+    assert measured.passed
+    assert measured.parts["USER"].planted >= MIN_PLANTED
 
-    measured = measure_once(NoUsers((), b""))
-    told = measured.told()["USER"]
-    assert told["planted"] >= MIN_PLANTED
-    assert told["recall"] < told["demanded"] == MIN_LABEL_RECALL
-    assert not measured.passed
-    assert f"but of USER {told['recall']:.1%}" in str(measured)
-    few = measured.model_copy(update={"parts": {"IP": Tally(planted=29, found=0, replaced=0, right=0)}})
-    assert (few.weak, few.told()["IP"]["demanded"]) == ({}, None)
+    def with_users(planted: int, found: int) -> Measured:
+        parts = {**measured.parts, "USER": Tally(planted=planted, found=found, replaced=found, right=found)}
+        return measured.model_copy(update={"parts": parts})
+
+    missed = with_users(40, 35)
+    assert not missed.passed
+    assert "but of USER 87.5%" in str(missed)
+    told = missed.told()["USER"]
+    assert told == {"planted": 40, "recall": 0.875, "demanded": MIN_LABEL_RECALL, "precision": 1.0}
+    assert with_users(40, 36).passed
+    assert with_users(MIN_PLANTED - 1, 0).passed
+    assert with_users(MIN_PLANTED - 1, 0).told()["USER"]["demanded"] is None
 
 
 @pytest.mark.parametrize("seed", range(500, 510))
