@@ -130,7 +130,7 @@ def test_a_trace_is_labelled(factory: Factory) -> None:
     TraceLog(open_desk().store).add([trace])
     assert factory("data", "label", "t1", "--score", "1", "--labeler", "ada")["kind"] == "person"
     assert factory("data", "prepare", "2026-10-30") == [
-        {"day": "2026-10-30", "events": 1, "clean_events": 1, "labels": 1}
+        {"day": "2026-10-30", "events": 1, "clean_events": 1, "labels": 1, "set_aside": 0}
     ]
 
 
