@@ -223,42 +223,6 @@ def test_by_name_by_phone_and_by_id_also_where_the_day_was_not_cleaned(
     assert TraceLog(store).get("other", "default") is not None
 
 
-CHINESE = ("欧阳静怡", "诸葛文轩", "张雨桐", "李明")
-NUMBER = "11010519491231002X"
-
-
-@pytest.mark.parametrize("cleaned", [True, False])
-def test_chinese_names_and_ids_without_a_label(
-    store: Store, artifacts: Artifacts, trace: Make, take_day: Callable[..., None], cleaned: bool
-) -> None:
-    told = [trace(f"t{i}", f"您好，我叫{name}，请查询4417号单") for i, name in enumerate(CHINESE)]
-    told.append(trace("id", f"我的身份证号{NUMBER}请帮忙核对"))
-    told.append(trace("fields", result='{"first_name": "静怡", "last_name": "欧阳"}'))
-    told.append(trace("passport", "Passport number X4RTBPFW4 and 微信lizixuan_92的"))
-    told.append(trace("other", "我叫张雨桐桐的妹妹张雨，欧阳静"))
-    if cleaned:
-        take_day(*told)
-    else:
-        take_events(store, [one.to_json() for one in told])
-    for subject, names in (
-        ("PERSON:欧阳静怡", {"t0", "fields"}),
-        ("欧阳静怡", {"t0", "fields"}),
-        ("诸葛文轩", {"t1"}),
-        ("张雨桐", {"t2", "other"}),
-        ("李明", {"t3"}),
-        ("张雨", {"other"}),
-        ("欧阳静", {"other"}),
-        (NUMBER, {"id"}),
-        (NUMBER.lower(), {"id"}),
-        ("X4RTBPFW4", {"passport"}),
-        ("lizixuan_92", {"passport"}),
-    ):
-        report = forget(store, artifacts, "default", [subject], dry_run=True)
-        assert (set(report.traces), report.outcome) == (names, "found"), subject
-    assert forget(store, artifacts, "default", ["张雨桐", NUMBER]).wiped
-    assert TraceLog(store).get("t1", "default") is not None
-
-
 def test_nothing_found_and_forgotten_already_are_told_apart(
     factory: list[Trace], store: Store, artifacts: Artifacts
 ) -> None:
