@@ -6,8 +6,10 @@ from collections.abc import Callable
 from random import Random
 
 import pytest
+from pydantic import ValidationError
 
 from agent_factory.contracts import Message, Step, ToolCall, Trace
+from agent_factory.contracts.trace import MEASURE_MAX
 from agent_factory.data.cleaning.anomaly import ENOUGH, Panel, measure
 from agent_factory.data.cleaning.finding import Finding
 
@@ -109,3 +111,12 @@ def test_what_was_not_measured_says_nothing(episode: Callable[..., Trace]) -> No
     found, _ = _judge(traces)
     assert "measured" not in found
     assert measure(traces[0])[-1] != measure(traces[0])[-1]  # NaN, not 0
+
+
+def test_the_greatest_measures_that_a_trace_may_have_are_judged(episode: Callable[..., Trace]) -> None:
+    traces = [episode(f"t{i}", cost=1.0 + i / 100) for i in range(ENOUGH)]
+    found, told = _judge([*traces, episode("most", latency=MEASURE_MAX, cost=MEASURE_MAX)])
+    assert told == {"desk": f"1 of {ENOUGH + 1} traces stand apart"}
+    assert "cost" in found["most"].reason
+    with pytest.raises(ValidationError, match="cost"):
+        episode("more", cost=2 * MEASURE_MAX)
