@@ -16,7 +16,7 @@ from agent_factory.contracts.compute import Pool
 from agent_factory.core.error import InputError, NotFoundError
 from agent_factory.core.settings import get_settings
 
-REQUIRED = ("inference", "training", "environment")
+REQUIRED = ("inference", "training", "environment", "data")
 _NAME = re.compile(r"[a-z][a-z0-9_-]{0,31}")
 
 

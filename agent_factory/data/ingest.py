@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import itertools
 import json
-import math
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, NoReturn, cast
 
@@ -19,6 +18,7 @@ from agent_factory.contracts.record import DEFAULT_PROJECT
 from agent_factory.contracts.trace import Trace
 from agent_factory.core import clock
 from agent_factory.core.day import require_instant
+from agent_factory.core.document import NESTING, TOO_DEEP, require_json
 from agent_factory.core.error import InputError, TooLargeError
 from agent_factory.core.intake import Receipt
 from agent_factory.core.store import Store
@@ -26,8 +26,6 @@ from agent_factory.core.tracelog import TraceLog
 
 EVENT_BYTES = 2**20
 BOM = b"\xef\xbb\xbf"
-NESTING = 64
-_TOO_DEEP = f"it is nested more than {NESTING} levels deep; send what is deeper as text"
 _SHOWN_EVENTS = 20
 _SHOWN_FIELDS = 5
 _SHOWN_TYPES = ("literal_error", "greater_than_equal", "less_than_equal", "finite_number")
@@ -102,7 +100,7 @@ def require_trace(trace: Trace, event_bytes: int = EVENT_BYTES) -> None:
     except InputError as error:
         raise InputError(f"started_at: {error}") from error
     for place, value in _json_values(trace):
-        _require_json(place, value)
+        require_json(place, value)
     try:
         text = trace.model_dump_json()
     except PydanticSerializationError as error:
@@ -129,35 +127,6 @@ def _json_values(trace: Trace) -> Iterator[tuple[str, Any]]:
     for message in trace.messages():
         for call in message.tool_calls:
             yield f"the arguments of call {call.id!r}"[:80], call.arguments
-
-
-def _require_json(place: str, value: Any) -> None:
-    """InputError for what JSON text cannot hold, or readers of it refuse; ``value`` is level 1."""
-    level: list[Any] = [value]
-    depth = 1
-    while level:
-        below: list[Any] = []
-        for item in level:
-            if isinstance(item, (dict, list)) and depth > NESTING:
-                raise InputError(f"{place}: {_TOO_DEEP}")
-            if isinstance(item, dict):
-                fields = cast(dict[str, Any], item)
-                if not all(map(_is_text, fields)):
-                    raise InputError(f"{place}: it holds a name that is not Unicode (half a surrogate pair)")
-                below.extend(fields.values())
-            elif isinstance(item, list):
-                below.extend(cast(list[Any], item))
-            elif isinstance(item, float) and not math.isfinite(item):
-                raise InputError(f"{place}: it holds a number that is not finite ({item}); JSON has none")
-        level, depth = below, depth + 1
-
-
-def _is_text(name: str) -> bool:
-    try:
-        name.encode()
-    except UnicodeEncodeError:
-        return False
-    return True
 
 
 def parse_json(text: str | bytes) -> Any:
@@ -190,7 +159,7 @@ def explain(error: ValidationError) -> str:
 def _explain_field(fault: dict[str, Any]) -> str:
     place = ".".join(str(part) for part in fault["loc"]) or "event"
     if len(fault["loc"]) > NESTING:
-        return f"{fault['loc'][0]}: {_TOO_DEEP}"
+        return f"{fault['loc'][0]}: {TOO_DEEP}"
     reason = str(fault["msg"]).removeprefix("Value error, ")
     given = fault["input"]
     # Only what is short and plain is shown: an event may hold personal data.

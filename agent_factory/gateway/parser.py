@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import json
 import re
-from typing import Literal
+from typing import Any, Literal
 
 from agent_factory.contracts.message import Message, ToolCall
+from agent_factory.core.document import require_json
+from agent_factory.core.error import InputError
 
 FinishReason = Literal["stop", "length", "tool_calls", "malformed"]
 
@@ -47,11 +49,20 @@ def read_call(body: str, call_id: str) -> ToolCall | None:
     """The call in ``body``, or None if it is not an object with a name and an object of arguments."""
     try:
         found = json.loads(body)
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
     if not isinstance(found, dict) or set(found) != {"name", "arguments"}:
         return None
-    name, arguments = found["name"], found["arguments"]
+    return make_call(call_id, found["name"], found["arguments"])
+
+
+def make_call(call_id: str, name: object, arguments: Any) -> ToolCall | None:
+    """A call that can be kept and sent as JSON (finite numbers, Unicode, bounded depth), or None."""
     if not isinstance(name, str) or not name or not isinstance(arguments, dict):
         return None
-    return ToolCall(id=call_id, name=name, arguments=arguments)
+    try:
+        require_json("arguments", arguments)
+        json.dumps([name, arguments], ensure_ascii=False).encode()
+        return ToolCall(id=call_id, name=name, arguments=arguments)
+    except (InputError, ValueError):  # also of text that is not Unicode, and of the call's own fields
+        return None

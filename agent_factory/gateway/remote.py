@@ -18,7 +18,7 @@ from agent_factory.contracts.message import Message, ToolCall
 from agent_factory.contracts.trace import TokenUsage
 from agent_factory.core.error import AccessError, BusyError, ContextError, DeadlineError, FactoryError, ModelError
 from agent_factory.gateway.chat import ChatRequest, ChatResult
-from agent_factory.gateway.parser import FinishReason, holds_part_of_call
+from agent_factory.gateway.parser import FinishReason, holds_part_of_call, make_call
 
 _QUOTE = 300
 # As OpenAI says it, and vLLM of several ages.
@@ -113,12 +113,13 @@ def _read_message(choice: dict[str, Any]) -> tuple[Message, FinishReason]:
         function = call["function"]
         try:
             arguments = json.loads(function["arguments"] or "{}")
-        except ValueError:
+        except (ValueError, RecursionError):
             arguments = None
-        if not isinstance(arguments, dict):
+        read = make_call(call["id"], function["name"], arguments)
+        if read is None:
             text = f"{content or ''}<tool_call>{json.dumps(function)}</tool_call>"
             return Message(role="assistant", content=text), "malformed"
-        calls.append(ToolCall(id=call["id"], name=function["name"], arguments=arguments))
+        calls.append(read)
     if calls:
         return Message(role="assistant", content=content or None, tool_calls=tuple(calls)), "tool_calls"
     reason: FinishReason = "malformed" if holds_part_of_call(content or "") else "stop"

@@ -96,7 +96,7 @@ def _find_reporter(context: dg.AssetExecutionContext) -> str:
     keys.CLEAN_EVENTS,
     deps=[keys.EVENTS],
     kinds={"parquet", "presidio", "scikitlearn"},
-    code_version="4",
+    code_version="5",
     pool=_POOL,
     automation_condition=WITH_INPUT,
     description="The day's traces with personal data replaced by placeholders; everything downstream reads these.",

@@ -43,6 +43,10 @@ _WORDS = """
 _DOUBLES = frozenset(_DOUBLE.split())
 _SURNAME = rf"(?:{'|'.join(sorted(_DOUBLES))}|[{_SINGLE}])"
 _GIVEN = rf"(?![{_NEVER}])[{CJK}]"
+_SOMETIMES = (
+    "明小可月正信元本女申"  # in given names too: believed where a cue tells of a name that ends there
+)
+_TOLD = rf"(?!(?![{_SOMETIMES}])[{_NEVER}])[{CJK}]"
 _NO_WORD = rf"(?!{'|'.join(sorted(set(_WORDS.split())))})"
 _NAME = rf"{_NO_WORD}{_SURNAME}(?:{_GIVEN}){{1,2}}"
 _SEP = r"[\s:：是为叫|*_`\"“「-]{0,6}"
@@ -58,9 +62,12 @@ _KIN = (
 _ROLE = "客户|用户|乘客|旅客|顾客|学生|员工|司机|买家|卖家|租客|家属|业主|病人|会员|联系|致电|寄给|转给|交给|找|问|请"
 _SIGN = ",.!?;:，。！？；：、（(…|"
 _ACT = "反映|来电|致电|投诉|表示|办理|办的|经办|签收|接待|处理|负责"
+_CLOSED = rf"{_NO_WORD}{_SURNAME}(?:{_TOLD}){{1,2}}(?=[\s{_SIGN}]|$)"
 _PATTERNS = tuple(
     re.compile(pattern)
     for pattern in (
+        rf"(?:{_STRONG}|{_ROLE}|我是|我(?:的)?(?:{_KIN})(?:是|叫|名叫)?){_SEP}(?P<value>{_CLOSED})",
+        rf"(?P<value>{_NO_WORD}{_SURNAME}(?:{_TOLD}){{1,2}})(?={_TITLE})",
         rf"(?:{_STRONG}){_SEP}(?P<value>{_NAME})",
         rf"我是(?P<value>{_NAME})(?=[\s{_SIGN}]|$|[的来想要在我上昨今前刚已购买订])",
         rf"我(?:的)?(?:{_KIN})(?:是|叫|名叫)?(?P<value>{_NAME})",

@@ -15,7 +15,7 @@ from agent_factory.core import clock, table
 from agent_factory.core.error import BusyError, ConflictError, DeadlineError, InputError, NotFoundError
 from agent_factory.core.store import Store, open_store
 
-POOLS = "[inference]\nlimit = 2\n[training]\nlimit = 1\n[environment]\nlimit = 3\n"
+POOLS = "[data]\nlimit = 2\n[inference]\nlimit = 2\n[training]\nlimit = 1\n[environment]\nlimit = 3\n"
 TRAINING = ResourceSpec(pool="training")
 
 

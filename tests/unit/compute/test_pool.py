@@ -5,7 +5,7 @@ import pytest
 from agent_factory.compute.pool import find_pool, read_pools
 from agent_factory.core.error import InputError, NotFoundError
 
-GOOD = "[inference]\nlimit = 2\n[training]\nlimit = 1\n[environment]\nlimit = 3\n"
+GOOD = "[inference]\nlimit = 2\n[training]\nlimit = 1\n[data]\nlimit = 2\n[environment]\nlimit = 3\n"
 
 
 def write(folder: Path, text: str) -> Path:
@@ -22,6 +22,7 @@ def test_limits_and_held_slots_are_read(tmp_path: Path) -> None:
     assert [(pool.name, pool.limit, pool.held) for pool in pools] == [
         ("inference", 2, 0),
         ("training", 1, 1),
+        ("data", 2, 0),
         ("environment", 3, 0),
     ]
 
@@ -30,6 +31,7 @@ def test_limits_and_held_slots_are_read(tmp_path: Path) -> None:
     ("text", "named"),
     [
         (GOOD.replace("[training]\nlimit = 1\n", ""), "'training'"),
+        (GOOD.replace("[data]\nlimit = 2\n", ""), "'data'"),
         (GOOD.replace("limit = 3", "limit = 0"), "environment.limit is 0"),
         (GOOD.replace("limit = 3", "limit = true"), "environment.limit is True"),
         (GOOD.replace("limit = 3", 'limit = "3"'), "environment.limit is '3'"),
@@ -52,5 +54,5 @@ def test_a_missing_file_says_what_it_must_hold(tmp_path: Path) -> None:
 
 
 def test_an_unknown_pool_lists_the_known(tmp_path: Path) -> None:
-    with pytest.raises(NotFoundError, match="inference, training, environment"):
+    with pytest.raises(NotFoundError, match="inference, training, data, environment"):
         find_pool("gpu", write(tmp_path, GOOD))
