@@ -11,6 +11,7 @@ from sqlalchemy import select
 from agent_factory.contracts.trace import Trace
 from agent_factory.core import table
 from agent_factory.core.artifact import Artifacts
+from agent_factory.core.aside import read_body
 from agent_factory.core.day import day_path
 from agent_factory.core.error import NotFoundError
 from agent_factory.core.store import Store
@@ -41,8 +42,10 @@ def read_items(artifacts: Artifacts, project: str, day: str, trace_ids: Iterable
     rows: Any = pq.read_table(
         artifacts.locate(path), filesystem=artifacts.files, columns=["id", "body"], filters=[("id", "in", wanted)]
     )
-    for body in rows.sort_by("id").column("body").to_pylist():
-        yield Trace.model_validate_json(body)
+    for row in rows.sort_by("id").to_pylist():
+        trace = read_body(row["id"], row["body"], path)
+        if trace is not None:
+            yield trace
 
 
 def read_item(store: Store, artifacts: Artifacts, project: str, trace_id: str) -> Trace:
