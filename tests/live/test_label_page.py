@@ -254,7 +254,7 @@ def test_a_key_is_asked_for_and_a_wrong_one_refused(
     address = serve(api_key=SecretStr(KEY))
     page = open_page(address)
     sign_in(page, address, key="wrong")
-    assert "not the key" in page.inner_text("[role=alert]")
+    assert "not a key" in page.inner_text("[role=alert]")
     assert page.context.cookies() == []
     page.goto(f"{address}/label/compare")
     assert re.search(r"/label/login\?to=", page.url)

@@ -61,11 +61,6 @@ class Attempt:
 Begin = Callable[[], Attempt]
 
 
-def _hear_ctrl_c() -> None:
-    """What a shell starts in its background, these tests perhaps, would hand on that Ctrl-C is ignored."""
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
-
-
 @pytest.fixture(scope="module")
 def begin(environ: dict[str, str], home: Settings, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Begin]:
     folder = tmp_path_factory.mktemp("attempts")
@@ -76,13 +71,7 @@ def begin(environ: dict[str, str], home: Settings, tmp_path_factory: pytest.Temp
         output = folder / f"{len(attempts)}.log"
         with output.open("w") as file:
             process = subprocess.Popen(
-                command,
-                env=environ,
-                cwd=CHECKOUT,
-                stdout=file,
-                stderr=subprocess.STDOUT,
-                text=True,
-                preexec_fn=_hear_ctrl_c,
+                command, env=environ, cwd=CHECKOUT, stdout=file, stderr=subprocess.STDOUT, text=True
             )
         attempts.append(Attempt(process, output, open_store(home.database_url)))
         return attempts[-1]
