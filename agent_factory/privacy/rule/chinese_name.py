@@ -43,9 +43,7 @@ _WORDS = """
 _DOUBLES = frozenset(_DOUBLE.split())
 _SURNAME = rf"(?:{'|'.join(sorted(_DOUBLES))}|[{_SINGLE}])"
 _GIVEN = rf"(?![{_NEVER}])[{CJK}]"
-_SOMETIMES = (
-    "明小可月正信元本女申"  # in given names too: believed where a cue tells of a name that ends there
-)
+_SOMETIMES = "明小可月正信元本女申"  # in given names too: believed where a cue tells of a name that ends there
 _TOLD = rf"(?!(?![{_SOMETIMES}])[{_NEVER}])[{CJK}]"
 _NO_WORD = rf"(?!{'|'.join(sorted(set(_WORDS.split())))})"
 _NAME = rf"{_NO_WORD}{_SURNAME}(?:{_GIVEN}){{1,2}}"
