@@ -16,7 +16,7 @@ from pydantic import model_validator
 from agent_factory.api.context import Context, Ctx, Key
 from agent_factory.api.error import tell
 from agent_factory.api.forget import marks_of
-from agent_factory.api.order import OrderReply, accept, tell_wait
+from agent_factory.api.order import OrderReply, accept, place_for_build
 from agent_factory.contracts.build import BuildSpec, DataWindow, Order
 from agent_factory.contracts.dataset import BUILD_KINDS, DatasetKind, DatasetManifest, Filters
 from agent_factory.contracts.forgetting import Mark
@@ -78,15 +78,7 @@ def create_dataset(body: DatasetRequest, response: Response, context: Ctx, key: 
     request = body.model_dump(mode="json")
     if body.build is not None:
         build = context.get(BuildSpec, body.build)
-        order = place_order(
-            context.store,
-            "dataset",
-            request,
-            project=context.project,
-            build=build.id,
-            key=key,
-            reason=tell_wait(context),
-        )
+        order = place_for_build(context, "dataset", request, build.id, key)
         return accept(response, order)
     body.days()
     for name in body.rollouts_of:

@@ -8,13 +8,12 @@ from __future__ import annotations
 from typing import Literal
 
 from agent_factory.api.context import Context
-from agent_factory.api.order import tell_wait
+from agent_factory.api.order import place_for_build
 from agent_factory.contracts.build import BuildSpec, EpisodeRequest, Order
 from agent_factory.contracts.model import ModelManifest
 from agent_factory.contracts.scenario import ScenarioSet
 from agent_factory.core.error import InputError
 from agent_factory.core.lineup import require_player, require_set
-from agent_factory.core.order import place_order
 
 
 def order_episodes(
@@ -36,6 +35,4 @@ def order_episodes(
     if scenarios is not None:
         require_set(kind, spec, context.get(ScenarioSet, scenarios))
     request = EpisodeRequest(build=spec.id, model=model, scenarios=scenarios).model_dump(mode="json")
-    return place_order(
-        context.store, kind, request, project=context.project, build=spec.id, key=key, reason=tell_wait(context)
-    )
+    return place_for_build(context, kind, request, spec.id, key)

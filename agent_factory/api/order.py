@@ -8,6 +8,8 @@ from pydantic import BaseModel
 from agent_factory.api.context import Context, Ctx
 from agent_factory.api.error import tell
 from agent_factory.contracts.build import Order, OrderKind, OrderState
+from agent_factory.contracts.record import Json
+from agent_factory.core.order import place_order
 
 router = APIRouter(tags=["orders"])
 
@@ -46,4 +48,11 @@ def tell_wait(context: Context) -> str | None:
     return (
         f"it waits for the platform of project {context.project!r}, this one works for {served!r}: start one on the "
         f"same store with AGENT_FACTORY_PROJECT={context.project} and an AGENT_FACTORY_HOME of its own"
+    )
+
+
+def place_for_build(context: Context, kind: OrderKind, request: Json, build: str, key: str | None) -> Order:
+    """``place_order`` of the caller's project about a build, which says what it waits for."""
+    return place_order(
+        context.store, kind, request, project=context.project, build=build, key=key, reason=tell_wait(context)
     )

@@ -7,13 +7,12 @@ from pydantic import BaseModel, Field
 
 from agent_factory.api.context import Ctx, Key
 from agent_factory.api.error import tell
-from agent_factory.api.order import OrderReply, accept, tell_wait
+from agent_factory.api.order import OrderReply, accept, place_for_build
 from agent_factory.contracts.build import BuildSpec
 from agent_factory.contracts.record import Json, Name, Part
 from agent_factory.contracts.release import Agent, Deployment, Session
 from agent_factory.core import clock
 from agent_factory.core.error import ConflictError, NotFoundError
-from agent_factory.core.order import place_order
 from agent_factory.core.recipe import load_recipe
 from agent_factory.runtime.promotion import require_pass, serving
 from agent_factory.runtime.session import StepReply
@@ -137,13 +136,5 @@ def _order_promotion(build_id: str, agent: str | None, response: Response, conte
     build = context.get(BuildSpec, build_id)
     require_pass(context.store, build.id)
     request: Json = {"build": build.id, "agent": agent}
-    order = place_order(
-        context.store,
-        "promotion",
-        request,
-        project=context.project,
-        build=build.id,
-        key=key,
-        reason=tell_wait(context),
-    )
+    order = place_for_build(context, "promotion", request, build.id, key)
     return accept(response, order)

@@ -37,18 +37,10 @@ def known_tools(recipe: str, recipes: Path | None = None) -> frozenset[str] | No
     return _read_tools(folder, edited)
 
 
-def find_unknown_tools(trace: Trace, recipes: Path | None = None) -> tuple[str, ...]:
-    """The tools that a trace calls and its recipe does not have; none where the recipe itself is not known."""
-    tools = None if trace.recipe is None else known_tools(trace.recipe, recipes)
-    if tools is None:
-        return ()
-    called = {call.name for step in trace.steps for call in step.action.tool_calls}
-    return tuple(sorted(called - tools))
-
-
 def find_stranger(trace: Trace) -> Finding | None:
     """The finding against a trace that calls what its recipe does not have."""
-    unknown = find_unknown_tools(trace)
+    tools = None if trace.recipe is None else known_tools(trace.recipe)
+    unknown = () if tools is None else _find_missing(trace, tools)
     if not unknown:
         return None
     more = f" and {len(unknown) - 3} more" if len(unknown) > 3 else ""
@@ -88,11 +80,18 @@ class Roll:
 
 def _look(trace: Trace, recipe: str, recipes: Path | None) -> list[_Key]:
     try:
-        if known_tools(recipe, recipes) is None:
-            return [("unknown_recipe", recipe, None)]
-        return [("unknown_tool", recipe, name[:200]) for name in find_unknown_tools(trace, recipes)]
+        tools = known_tools(recipe, recipes)
     except InputError:
         return [("unreadable_recipe", recipe, None)]
+    if tools is None:
+        return [("unknown_recipe", recipe, None)]
+    return [("unknown_tool", recipe, name[:200]) for name in _find_missing(trace, tools)]
+
+
+def _find_missing(trace: Trace, tools: frozenset[str]) -> tuple[str, ...]:
+    """What a trace calls and its recipe does not have."""
+    called = {call.name for step in trace.steps for call in step.action.tool_calls}
+    return tuple(sorted(called - tools))
 
 
 def _describe(kind: NoticeKind, recipe: str, tool: str | None) -> str:

@@ -25,6 +25,7 @@ from agent_factory.core.store import Store, open_store
 from factory_assets.partitions import BUILD
 from resources.artifact import ArtifactResource
 from resources.store import StoreResource
+from sensors.failure import tell_on_failure
 
 NOW = datetime(2026, 3, 4, 12, tzinfo=UTC)
 PRICES = {"currency": "EUR", "cpu_core_hour": 0.04, "prompt_million_tokens": 0.0, "completion_million_tokens": 0.0}
@@ -154,4 +155,17 @@ def _make_report(build: str, verdict: str) -> EvalReport:
             "results_path": "r",
             "html_path": "h",
         }
+    )
+
+
+def tell_failure(instance: dg.DagsterInstance, ended: dg.ExecuteInProcessResult, resources: dict[str, Any]) -> None:
+    """Show a run that failed to the sensor ``tell_on_failure``, as the daemon does."""
+    tell_on_failure(
+        dg.build_run_status_sensor_context(
+            sensor_name="tell_on_failure",
+            dagster_instance=instance,
+            dagster_run=ended.dagster_run,
+            dagster_event=ended.get_run_failure_event(),
+            resources=resources,
+        ).for_run_failure()
     )

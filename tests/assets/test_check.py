@@ -14,8 +14,8 @@ from factory_assets.data.checks import enough_rows
 from factory_assets.partitions import BUILD, DAY
 from factory_assets.stage import build_check, day_check
 from resources.store import StoreResource
-from sensors.failure import tell_on_failure
 from sensors.state import ORDER_TAG
+from tests.assets.conftest import tell_failure
 
 ON_DAY = "2026-03-01"
 
@@ -97,15 +97,7 @@ def test_the_order_of_a_build_is_told_what_the_check_said(
             tags={ORDER_TAG: order.id},
             raise_on_error=False,
         )
-        tell_on_failure(
-            dg.build_run_status_sensor_context(
-                sensor_name="tell_on_failure",
-                dagster_instance=instance,
-                dagster_run=ended.dagster_run,
-                dagster_event=ended.get_run_failure_event(),
-                resources=resources,
-            ).for_run_failure()
-        )
+        tell_failure(instance, ended, resources)
     said = "ValueError: D1 is not there" if raised else "D1 has 3 rows, 10 are asked for"
     reason = store.get(Order, order.id).reason or ""
     assert reason.startswith(f"check 'enough_rows' on data/sft_dataset of b1 did not pass: {said}")

@@ -20,8 +20,8 @@ from factory_assets import keys
 from factory_assets.definitions import defs
 from factory_assets.partitions import BUILD
 from factory_assets.runtime.assets import deployment, release
-from sensors.failure import tell_on_failure
 from sensors.promotion import ATTEMPTS, SECONDS_BETWEEN, promote_passed_builds
+from tests.assets.conftest import tell_failure
 
 NOW = datetime(2026, 3, 4, 12, tzinfo=UTC)
 
@@ -223,15 +223,7 @@ def test_the_order_is_told_of_each_attempt_and_fails_with_the_last(
 
     with dg.instance_for_test() as instance:
         ended = broken.execute_in_process(instance=instance, raise_on_error=False)
-        tell_on_failure(
-            dg.build_run_status_sensor_context(
-                sensor_name="tell_on_failure",
-                dagster_instance=instance,
-                dagster_run=ended.dagster_run,
-                dagster_event=ended.get_run_failure_event(),
-                resources=resources,
-            ).for_run_failure()
-        )
+        tell_failure(instance, ended, resources)
     found = store.get(Order, order.id)
     assert found.state == state
     assert f"attempt {attempt} to promote failed" in (found.reason or "")

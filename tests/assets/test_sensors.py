@@ -16,11 +16,10 @@ from factory_assets import keys
 from factory_assets.definitions import defs
 from sensors import trace as trace_module
 from sensors.automation import close_day
-from sensors.failure import tell_on_failure
 from sensors.order import accept_build_orders
 from sensors.state import ORDER_TAG
 from sensors.trace import Cursor, read_bounds, return_traces
-from tests.assets.conftest import NOW
+from tests.assets.conftest import NOW, tell_failure
 
 DAY_ONE = "2026-03-01"
 
@@ -287,14 +286,7 @@ def test_tell_on_failure_marks_the_order(order: Order, store: Store, resources: 
 
     with dg.instance_for_test() as instance:
         ended = broken.execute_in_process(instance=instance, raise_on_error=False)
-        context = dg.build_run_status_sensor_context(
-            sensor_name="tell_on_failure",
-            dagster_instance=instance,
-            dagster_run=ended.dagster_run,
-            dagster_event=ended.get_run_failure_event(),
-            resources=resources,
-        ).for_run_failure()
-        tell_on_failure(context)
+        tell_failure(instance, ended, resources)
     found = store.get(Order, order.id)
     assert found.state == "failed"
     assert "the disk is full" in (found.reason or "")

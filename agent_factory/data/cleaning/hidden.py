@@ -72,8 +72,8 @@ def unveil(text: str) -> Iterator[Unveiled]:
         yield from _unveil_characters(text)
     if "<!--" in text:
         yield from _suspicious("an HTML comment", _find_comments(text))
-    if "<" in text and "style" in text.lower():
-        yield from _suspicious("text that is styled away", _find_styled_away(text))
+    if "<" in text and "style" in (low := text.lower()):
+        yield from _suspicious("text that is styled away", _find_styled_away(text, low))
     if len(text) > 20:
         yield from _suspicious("base64", (decoded for found in _BASE64.findall(text) if (decoded := _decode(found))))
 
@@ -89,9 +89,9 @@ def _find_comments(text: str) -> Iterator[str]:
         yield text[start + 4 : end]
 
 
-def _find_styled_away(text: str) -> Iterator[str]:
-    """What stands in elements that are not shown; one that is not closed holds the rest."""
-    low, end = text.lower(), 0
+def _find_styled_away(text: str, low: str) -> Iterator[str]:
+    """What stands in elements that are not shown; one that is not closed holds the rest. ``low``: in small letters."""
+    end = 0
     while found := _STYLED_AWAY.search(text, end):
         end = low.find(f"</{found[1].lower()}", found.end())
         if end < 0:
