@@ -1,24 +1,25 @@
 """The first agent fails about half of its episodes, and systematically."""
 
 from collections import defaultdict
+from datetime import date
 
 import pytest
 
-from agent_factory.core.recipe import load_recipe
 from agent_factory.environment.first_traffic import days_before, make_traffic
 from agent_factory.environment.scenario import draw_scenarios
 
-RECIPE = load_recipe("support_desk")
+
+@pytest.fixture(scope="module")
+def played(shipped):
+    scenarios = draw_scenarios(shipped.recipe, "train", 1000, 1)
+    traces = make_traffic(shipped.recipe, scenarios, days_before(date(2026, 11, 21), 3), seed=1)
+    return list(zip(scenarios, traces, strict=True))
 
 
 @pytest.fixture(scope="module")
-def shares():
-    from datetime import date
-
-    scenarios = draw_scenarios(RECIPE, "train", 1000, 1)
-    traces = make_traffic(RECIPE, scenarios, days_before(date(2026, 11, 21), 3), seed=1)
+def shares(played):
     outcomes = defaultdict(list)
-    for scenario, trace in zip(scenarios, traces, strict=True):
+    for scenario, trace in played:
         for group in ("all", scenario.level, scenario.kind):
             outcomes[group].append(trace.outcome.success)
     return {group: sum(found) / len(found) for group, found in outcomes.items()}
@@ -33,7 +34,15 @@ def test_the_hard_levels_are_seldom_solved_but_sometimes(shares):
         assert 0.02 <= shares[level] <= 0.20
 
 
-def test_some_kinds_are_always_right_and_some_mostly_wrong(shares):
-    assert {shares[kind] for kind in ("track_order", "check_stock", "cancel_order", "change_address")} == {1.0}
-    for kind in ("list_orders", "exchange_item", "exchange_if_in_stock"):
+def test_some_kinds_are_always_right_and_some_mostly_wrong(shares, shipped):
+    assert {shares[kind] for kind in shipped.always} == {1.0}
+    for kind in shipped.seldom:
         assert 0.2 <= shares[kind] <= 0.5
+
+
+def test_every_kind_is_solved_at_least_once_for_the_build_to_learn_from(played):
+    assert {s.kind for s, t in played if t.outcome.success} == {s.kind for s, _ in played}
+
+
+def test_it_breaches_policy_where_its_habits_do(played, shipped):
+    assert {s.kind for s, t in played if t.outcome.policy_violations} == shipped.breached
