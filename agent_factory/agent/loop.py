@@ -12,19 +12,18 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime
-from typing import Any, Literal, NamedTuple
+from typing import Any, NamedTuple
 
 from agent_factory.agent.shielding import NoShield, ShieldLike
 from agent_factory.agent.token import TokenKeeper
-from agent_factory.agent.toolbox import Toolbox, ToolResult
+from agent_factory.agent.toolbox import ToolboxLike, ToolResult
 from agent_factory.contracts.message import Message, Tool, ToolCall
 from agent_factory.contracts.record import Part
-from agent_factory.contracts.trace import Source, Step, Trace
+from agent_factory.contracts.trace import Fault, Source, Step, ToolExecution, Trace
 from agent_factory.core import clock
 from agent_factory.core.error import ContextError
 from agent_factory.gateway.chat import ChatRequest, ChatResult, Engine, Sampling
 
-Fault = Literal["agent", "engine"]
 OnStep = Callable[[Step], Awaitable[None]]
 
 
@@ -50,13 +49,6 @@ class Turn(NamedTuple):
     fault: Fault | None = None
 
 
-class CallRecord(NamedTuple):
-    """A tool call with its real arguments, and its result."""
-
-    call: ToolCall
-    result: ToolResult
-
-
 class _HaltError(Exception):
     """Ends a turn; the cause and whose fault it is."""
 
@@ -66,12 +58,15 @@ class _HaltError(Exception):
 
 
 class Conversation:
-    """A conversation with an agent; ``history`` is what was said before, as the model saw it."""
+    """A conversation with an agent; ``history`` is what was said before, as the model saw it.
+
+    ``keep_screenshot`` puts a PNG away and tells its path; without it, screenshots are not kept.
+    """
 
     def __init__(
         self,
         engine: Engine,
-        toolbox: Toolbox,
+        toolbox: ToolboxLike,
         model: str,
         system: str | None,
         tools: Sequence[Tool],
@@ -81,18 +76,19 @@ class Conversation:
         on_action: OnStep | None = None,
         on_step: OnStep | None = None,
         history: Sequence[Message] = (),
+        keep_screenshot: Callable[[bytes], str] | None = None,
     ) -> None:
         self._engine, self._toolbox, self._model = engine, toolbox, model
         self._system, self._tools = system, tuple(tools)
         self._sampling, self._limits = sampling, limits
         self._shield: ShieldLike = shield or NoShield()
         self._on_action, self._on_step = on_action, on_step
+        self._keep_screenshot = keep_screenshot
         self._messages: list[Message] = list(history)
         self._acted = len(self._messages)
         self._tokens = TokenKeeper()
         self.started_at = clock.now()
         self.steps: list[Step] = []
-        self.calls: list[CallRecord] = []
 
     @property
     def unread(self) -> tuple[Message, ...]:
@@ -132,8 +128,7 @@ class Conversation:
         if result.message.tool_calls and not broken:
             if self._on_action is not None:
                 await self._on_action(step)
-            errors = await self._call_tools(result.message.tool_calls, ends_at)
-            step = step.model_copy(update={"error": "; ".join(errors) or None})
+            step = step.model_copy(update=await self._call_tools(result.message.tool_calls, ends_at))
         self.steps.append(step)
         if self._on_step is not None:
             await self._on_step(step)
@@ -170,18 +165,34 @@ class Conversation:
             return self._sampling
         return self._sampling.model_copy(update={"seed": (seed * 1_000_003 + len(self.steps)) % 2**31})
 
-    async def _call_tools(self, calls: Sequence[ToolCall], ends_at: float) -> list[str]:
-        errors: list[str] = []
+    async def _call_tools(self, calls: Sequence[ToolCall], ends_at: float) -> dict[str, Any]:
+        """Call the tools of an action; what its step says of them."""
+        results: list[ToolResult] = []
+        executions: list[ToolExecution] = []
         for call in calls:
             real = call.model_copy(update={"arguments": self._shield.reveal_json(call.arguments)})
             seconds = min(self._limits.tool_seconds, max(0.001, ends_at - time.monotonic()))
+            began = time.perf_counter()
             result = await self._toolbox.call(real, seconds)
-            self.calls.append(CallRecord(real, result))
+            results.append(result)
+            executions.append(self._describe(call, result, time.perf_counter() - began))
             content = self._shield.hide_json_text(result.message.content or "", call.name)
             self._messages.append(result.message.model_copy(update={"content": content}))
-            if result.error is not None:
-                errors.append(self._shield.hide_text(result.error))
-        return errors
+        errors = [self._shield.hide_text(result.error) for result in results if result.error is not None]
+        rewards = [result.reward for result in results if result.reward is not None]
+        reward = sum(rewards) if rewards else None
+        return {"error": "; ".join(errors) or None, "reward": reward, "executions": tuple(executions)}
+
+    def _describe(self, call: ToolCall, result: ToolResult, waited: float) -> ToolExecution:
+        kept = None
+        if result.screenshot is not None and self._keep_screenshot is not None:
+            kept = self._keep_screenshot(result.screenshot)
+        return ToolExecution(
+            call_id=call.id,
+            latency_seconds=waited + result.delay_seconds,
+            injected=result.injected,
+            screenshot=kept,
+        )
 
     def to_trace(
         self,

@@ -11,33 +11,43 @@ import asyncio
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 import httpx
-from jsonschema import Draft202012Validator
-from jsonschema.exceptions import best_match
 
+from agent_factory.agent.argument import ArgumentCheck
 from agent_factory.agent.openapi import OpenApiTools, Operation
 from agent_factory.contracts.message import Message, ToolCall
 from agent_factory.core.error import FactoryError, ToolError
-
-if TYPE_CHECKING:
-    pass
 
 _MAX_RESULT = 20_000
 
 
 @dataclass(frozen=True)
 class ToolResult:
-    """The tool's message; ``error`` names what failed, and then ``ok`` is False."""
+    """The tool's message; ``error`` names what failed, and then ``ok`` is False.
+
+    An environment may add: the ``reward`` of this step, the fault that was ``injected`` into the call, the
+    ``delay_seconds`` that the call would have taken beyond what was waited, a ``screenshot`` as PNG.
+    """
 
     message: Message
     error: str | None
+    reward: float | None = None
+    injected: str | None = None
+    delay_seconds: float = 0.0
+    screenshot: bytes | None = None
 
     @property
     def ok(self) -> bool:
         """Whether the service answered with success."""
         return self.error is None
+
+
+class ToolboxLike(Protocol):
+    """What a conversation asks of its tools."""
+
+    async def call(self, call: ToolCall, deadline_seconds: float) -> ToolResult: ...
 
 
 class Toolbox:
@@ -49,12 +59,12 @@ class Toolbox:
         self.tools = tools
         self._client = client
         self._headers = dict(headers or {})
-        self._validators: dict[str, Draft202012Validator] = {}
+        self._arguments = ArgumentCheck()
 
     def with_headers(self, headers: Mapping[str, str]) -> Toolbox:
         """The same tools and client with more headers; cheap."""
         other = Toolbox(self.tools, self._client, {**self._headers, **headers})
-        other._validators = self._validators
+        other._arguments = self._arguments
         return other
 
     async def call(self, call: ToolCall, deadline_seconds: float) -> ToolResult:
@@ -62,32 +72,22 @@ class Toolbox:
         operation = self.tools.operations.get(call.name)
         if operation is None:
             known = ", ".join(self.tools.operations)
-            return _failed(call, 404, f"there is no tool {call.name}; there are: {known}")
-        wrong = self._check(operation, call.arguments)
+            return fail(call, 404, f"there is no tool {call.name}; there are: {known}")
+        wrong = self._arguments.find_wrong(operation.name, operation.parameters, call.arguments)
         if wrong is not None:
-            return _failed(call, 422, wrong)
+            return fail(call, 422, wrong)
         try:
             async with asyncio.timeout(deadline_seconds):
                 response = await self._send(operation, call.arguments)
         except (TimeoutError, httpx.TimeoutException):
-            return _failed(call, 408, f"no answer within {deadline_seconds:g} s")
+            return fail(call, 408, f"no answer within {deadline_seconds:g} s")
         except httpx.HTTPError as error:
-            return _failed(call, 502, f"the service could not be reached: {type(error).__name__}: {error}")
+            return fail(call, 502, f"the service could not be reached: {type(error).__name__}: {error}")
         except FactoryError:
             raise  # the simulator's host has said what it is
         except Exception as error:
             raise ToolError(f"{call.name} raised {type(error).__name__}: {error}. Mend the simulator.") from error
         return _to_result(call, response)
-
-    def _check(self, operation: Operation, arguments: Mapping[str, Any]) -> str | None:
-        validator = self._validators.get(operation.name)
-        if validator is None:
-            validator = self._validators[operation.name] = Draft202012Validator(operation.parameters)
-        error = best_match(validator.iter_errors(dict(arguments)))
-        if error is None:
-            return None
-        place = "/".join(str(part) for part in error.absolute_path)
-        return f"{place}: {error.message}" if place else str(error.message)
 
     async def _send(self, operation: Operation, arguments: Mapping[str, Any]) -> httpx.Response:
         call = operation.to_call(arguments)
@@ -100,7 +100,8 @@ class Toolbox:
         )
 
 
-def _failed(call: ToolCall, status: int, error: str) -> ToolResult:
+def fail(call: ToolCall, status: int, error: str) -> ToolResult:
+    """A call that failed with an HTTP status, as the model reads it: ``{"error": …, "status": …}``."""
     content = json.dumps({"error": error, "status": status}, ensure_ascii=False)
     message = Message(role="tool", tool_call_id=call.id, name=call.name, content=content)
     return ToolResult(message, f"{call.name}: {status} {error}")
@@ -109,7 +110,7 @@ def _failed(call: ToolCall, status: int, error: str) -> ToolResult:
 def _to_result(call: ToolCall, response: httpx.Response) -> ToolResult:
     text = response.text
     if len(text) > _MAX_RESULT:
-        return _failed(call, 502, f"the answer has {len(text)} characters, {_MAX_RESULT} at most are taken")
+        return fail(call, 502, f"the answer has {len(text)} characters, {_MAX_RESULT} at most are taken")
     try:
         body: Any = json.loads(text) if text else {}
     except json.JSONDecodeError:
@@ -118,4 +119,4 @@ def _to_result(call: ToolCall, response: httpx.Response) -> ToolResult:
         content = json.dumps(body, ensure_ascii=False, separators=(",", ":"))
         return ToolResult(Message(role="tool", tool_call_id=call.id, name=call.name, content=content), None)
     error = body.get("error") if isinstance(body, dict) else body
-    return _failed(call, response.status_code, str(error or response.reason_phrase))
+    return fail(call, response.status_code, str(error or response.reason_phrase))

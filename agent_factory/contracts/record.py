@@ -63,6 +63,13 @@ class Record(Part):
         """The record as JSON-compatible values, the form in which it is stored and served."""
         return self.model_dump(mode="json", exclude_none=False)
 
+    def content(self) -> dict[str, Any]:
+        """What makes it this record and no other, as JSON: not when it was made, nor what is at its default.
+
+        A field that a later version adds leaves the digests of what lacks it as they are.
+        """
+        return self.model_dump(mode="json", exclude={"created_at"}, exclude_defaults=True)
+
 
 RecordT = TypeVar("RecordT", bound=Record)
 

@@ -50,11 +50,28 @@ class TokenTrace(Part):
         return self
 
 
+Fault = Literal["agent", "user", "environment", "engine"]
+"""Whose fault an early end is: the agent's, the simulated user's, the world's, or the model's engine."""
+
+
+class ToolExecution(Part):
+    """How a tool call of a step went, beside the message that answers it.
+
+    ``injected`` names the fault that the scenario put in its way; ``screenshot`` is the path of an artifact.
+    """
+
+    call_id: str
+    latency_seconds: Measure
+    injected: str | None = None
+    screenshot: str | None = None
+
+
 class Step(Part):
     """What the agent saw since its last action, what it did, and what came of it.
 
     ``observation`` is the messages that are new since the last action (user, tool results).
     ``error`` names what failed in this step (a tool's time-out, an unknown tool), else None.
+    ``executions`` are its tool calls in order, where they were measured.
     """
 
     index: Count
@@ -65,6 +82,7 @@ class Step(Part):
     latency_seconds: Measure | None = None
     cost: Measure | None = None
     error: str | None = None
+    executions: tuple[ToolExecution, ...] = ()
 
     @model_validator(mode="after")
     def _check_action(self) -> Self:
@@ -74,13 +92,17 @@ class Step(Part):
 
 
 class Outcome(Part):
-    """How an episode ended: success with the rules that failed, and who says so."""
+    """How an episode ended: success with the rules that failed, and who says so.
+
+    ``changes`` is what differs in the world's state, by path ("orders/4417/status"), where it was compared.
+    """
 
     success: bool
     reward: Reward
     graded_by: str
     reasons: tuple[str, ...] = ()
     policy_violations: tuple[str, ...] = ()
+    changes: Json | None = None
 
 
 class Trace(Record):
@@ -89,7 +111,8 @@ class Trace(Record):
     ``id`` is the idempotency key within the project: the same id with the same content is the same trace.
     A trace of a session (``session_id``) repeats the conversation before it; data is made of the last one.
     ``closing`` is what the world said after the last action (a tool's result that nobody read).
-    ``failure`` names what ended the episode early (time-out, engine fault, step limit), else None.
+    ``failure`` names what ended the episode early (time-out, engine fault, step limit), else None; ``fault``
+    is then whose it was, where that is known.
     ``day`` (YYYY-MM-DD, UTC) is the partition that it belongs to, from ``started_at``.
     ``pseudonyms`` maps a placeholder in the text to a keyed hash that is stable across traces.
     """
@@ -107,6 +130,7 @@ class Trace(Record):
     closing: tuple[Message, ...] = ()
     outcome: Outcome | None = None
     failure: str | None = None
+    fault: Fault | None = None
     tokens: TokenTrace | None = None
     pseudonyms: dict[str, str] = Field(default_factory=dict)
     metadata: Json = Field(default_factory=dict)

@@ -7,14 +7,16 @@ a number that a stage could not work with, hours before that stage.
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from typing import Annotated, Any, Self
 
 from pydantic import ConfigDict, Field, PlainSerializer, ValidationInfo, field_validator, model_validator
 
 from agent_factory.contracts.build import EvaluationSpec, GateSpec
 from agent_factory.contracts.dataset import Filters
-from agent_factory.contracts.record import Count, Json, Part
+from agent_factory.contracts.record import Count, Json, Name, Part
 from agent_factory.contracts.scenario import LEVELS
+from agent_factory.core.error import InputError
 
 MAX_SEED = 2**32 - 1
 """The largest seed that numpy, and with it a trainer, takes."""
@@ -48,6 +50,28 @@ class CodeSection(Section):
     def targets(self) -> dict[str, str]:
         """What is named, by part."""
         return self.model_dump(exclude_none=True)
+
+
+class EnvironmentSection(Part):
+    """``[environment]``: the kind of world that episodes happen in, and ``[environment.settings.<kind>]``.
+
+    A kind checks its own settings when it is opened.
+    """
+
+    kind: Name = "http"
+    settings: dict[Name, Json] = Field(default_factory=dict)
+
+    @classmethod
+    def read(cls, settings: Mapping[str, Any]) -> Self:
+        """``[environment]`` of a build's settings; InputError where it is malformed."""
+        try:
+            return cls.model_validate(settings.get("environment", {}))
+        except ValueError as error:
+            raise InputError(f"[environment] in build.toml: {error}") from error
+
+    def settings_of(self, kind: str) -> Json:
+        """``[environment.settings.<kind>]``, empty where it is left out."""
+        return self.settings.get(kind, {})
 
 
 class TrafficSection(Section):
@@ -155,6 +179,7 @@ class RecipeSettings(Part):
     return_traces: ReturnSection
     prices: PriceSection
     demo: DemoSection
+    environment: EnvironmentSection = EnvironmentSection()
     data: Annotated[Filters, PlainSerializer(_dump_set)] = Filters()
     runtime: RuntimeSection = RuntimeSection()
     privacy: PrivacySection = PrivacySection()

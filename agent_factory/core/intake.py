@@ -117,6 +117,6 @@ def _to_row(trace: Trace) -> dict[str, Any]:
         "session_id": trace.session_id,
         "received_at": clock.now(),
         # The time of arrival is the record's, not the content's.
-        "digest": digest_json(trace.model_dump(mode="json", exclude={"created_at"})),
+        "digest": digest_json(trace.content()),
         "body": trace.model_dump_json(),
     }

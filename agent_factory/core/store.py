@@ -161,7 +161,7 @@ def to_row(record: Record) -> dict[str, Any]:
         "build": body.get("build"),
         "state": body.get("state"),
         "created_at": record.created_at,
-        "digest": digest_json({key: value for key, value in body.items() if key != "created_at"}),
+        "digest": digest_json(record.content()),
         "body": record.model_dump_json(),
     }
 

@@ -1,12 +1,14 @@
-"""One episode: a scenario's world, an agent, a scripted user, a grade, a trace.
+"""One episode: an agent plays a scenario in an environment, and a trace comes of it.
 
 Invariant: an episode always ends in a trace. What an agent brought on itself is graded; what the
-engine or the world did (a crash, a deadline) leaves no outcome, only ``failure`` with its cause.
+engine, the world or the user did (a crash, a deadline) leaves no outcome, only ``failure`` with its
+cause and whose ``fault`` it was.
 """
 
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
@@ -17,18 +19,22 @@ from agent_factory.contracts.scenario import Scenario
 from agent_factory.contracts.trace import Outcome, Source, Trace
 from agent_factory.core import clock
 from agent_factory.core.digest import digest_json
-from agent_factory.core.error import InputError, RecipeError
-from agent_factory.environment.grade import grade
-from agent_factory.environment.user import ScriptedUser
+from agent_factory.core.error import RecipeError, ToolError
+from agent_factory.core.recipe import Recipe
+from agent_factory.environment.task import Task, opening_text, seed_of
 from agent_factory.environment.world import World
 from agent_factory.gateway.chat import Engine, Sampling
 
 
 @dataclass(frozen=True)
 class Player:
-    """An agent in a world, with what all its episodes share. ``run`` begins the ids of its traces."""
+    """An agent in a world, with what all its episodes share. ``run`` begins the ids of its traces.
+
+    ``keep_screenshot`` puts a PNG away and tells its path; without it, screenshots are not kept.
+    """
 
     world: World
+    recipe: Recipe
     engine: Engine
     model: str
     run: str
@@ -38,67 +44,75 @@ class Player:
     project: str = DEFAULT_PROJECT
     limits: Limits = field(default_factory=Limits)
     make_shield: Callable[[], ShieldLike] = NoShield
+    keep_screenshot: Callable[[bytes], str] | None = None
 
     async def play(self, scenario: Scenario, sample: int = 0, seconds: float | None = None) -> Trace:
-        """Play a scenario; ``seconds`` is what is left of the batch's time."""
+        """Play a scenario; ``seconds`` is what is left of the batch's time.
+
+        InputError where the scenario asks for what this world does not have.
+        """
+        task = Task(self.world.make(), scenario)
         try:
-            return await self._play(scenario, sample, seconds)
-        except RecipeError as error:  # its simulator could not set the world up, or not tell how it stands
+            try:
+                await task.begin(seed_of(scenario, sample))
+                return await self._play(task, sample, seconds)
+            finally:
+                await task.end()
+        except (RecipeError, ToolError) as error:  # it could not be set up, or not tell how it stands, or not end
             return leave_out(self, scenario, sample, f"world: {error}")
 
-    async def _play(self, scenario: Scenario, sample: int, seconds: float | None) -> Trace:
-        name = f"{self.run}-{scenario.id}-{sample}"
-        shield = self.make_shield()
-        tools = self.world.tools_of(scenario)
-        toolbox = self.world.enter(name, scenario)
-        try:
-            conversation = Conversation(
-                self.engine,
-                toolbox,
-                self.model,
-                self.world.recipe.policy,
-                tools,
-                self._sampling_of(scenario, sample),
-                self.limits,
-                shield=shield,
-                history=[shield.hide_message(message) for message in scenario.opening[:-1]],
-            )
-            turn = await self._converse(conversation, scenario, seconds)
-            outcome = self._grade(name, scenario, conversation, turn)
-        finally:
-            self.world.leave(name)
+    async def _play(self, task: Task, sample: int, seconds: float | None) -> Trace:
+        scenario, shield = task.scenario, self.make_shield()
+        conversation = Conversation(
+            self.engine,
+            task,
+            self.model,
+            self.recipe.policy,
+            task.tools,
+            self._sampling_of(scenario, sample),
+            self.limits,
+            shield=shield,
+            history=[shield.hide_message(message) for message in scenario.opening[:-1]],
+            keep_screenshot=self.keep_screenshot,
+        )
+        turn = await self._converse(conversation, task, seconds)
+        outcome = await self._grade(task, turn)
         return conversation.to_trace(
-            name,
+            name_trace(self.run, scenario, sample),
             self.source,
             project=self.project,
             recipe=scenario.recipe,
             scenario_id=scenario.id,
             build=self.build,
-            outcome=outcome,
+            outcome=None if outcome is None else hide_outcome(shield, outcome),
             failure=turn.failure,
+            fault=turn.fault,
             metadata=_describe(scenario, sample),
         )
 
-    async def _converse(self, conversation: Conversation, scenario: Scenario, seconds: float | None) -> Turn:
+    async def _converse(self, conversation: Conversation, task: Task, seconds: float | None) -> Turn:
         limit = self.limits.episode_seconds if seconds is None else min(seconds, self.limits.episode_seconds)
-        user, text = ScriptedUser(scenario.replies), _opening_text(scenario)
+        text = opening_text(task.scenario)
         try:
             async with asyncio.timeout(limit):
                 while True:
                     turn = await conversation.turn(text)
-                    reply = None if turn.answer is None else user.reply(turn.answer)
+                    reply = None if turn.answer is None else await task.user.reply(turn.answer)
                     if reply is None:
                         return turn
                     text = reply
         except TimeoutError:
-            return _ended(conversation, f"deadline: the episode was not over within {limit:.1f} s")
+            return Turn(
+                None, tuple(conversation.steps), f"deadline: the episode was not over within {limit:.1f} s", "engine"
+            )
         except Exception as error:  # the border of an episode: a defect costs this one and no other
-            return _ended(conversation, f"world: {type(error).__name__}: {error}")
+            failure = f"world: {type(error).__name__}: {error}"
+            return Turn(None, tuple(conversation.steps), failure, "environment")
 
-    def _grade(self, name: str, scenario: Scenario, conversation: Conversation, turn: Turn) -> Outcome | None:
-        if turn.fault == "engine":
+    async def _grade(self, task: Task, turn: Turn) -> Outcome | None:
+        if turn.fault not in (None, "agent"):
             return None
-        outcome = grade(scenario, self.world.snapshot(name), turn.answer, conversation.calls)
+        outcome = await task.grade(turn.answer)
         if turn.failure is None:
             return outcome
         return outcome.model_copy(update={"success": False, "reward": 0.0, "reasons": (turn.failure, *outcome.reasons)})
@@ -110,11 +124,25 @@ class Player:
         return self.sampling.model_copy(update={"seed": int(drawn[:7], 16)})
 
 
+def name_trace(run: str, scenario: Scenario, sample: int) -> str:
+    """The id of the trace of an episode."""
+    return f"{run}-{scenario.id}-{sample}"
+
+
+def hide_outcome(shield: ShieldLike, outcome: Outcome) -> Outcome:
+    """An outcome without personal data: what it says of the world holds real values."""
+    changes: Json | None = outcome.changes
+    if changes:
+        changes = json.loads(shield.hide_json_text(json.dumps(changes, ensure_ascii=False)))
+    reasons = tuple(shield.hide_text(reason) for reason in outcome.reasons)
+    return outcome.model_copy(update={"reasons": reasons, "changes": changes})
+
+
 def leave_out(player: Player, scenario: Scenario, sample: int, cause: str) -> Trace:
-    """The trace of an episode that could not be begun, with the cause."""
+    """The trace of an episode that could not be begun, with the cause; the world's fault but for a deadline."""
     now = clock.now()
     return Trace(
-        id=f"{player.run}-{scenario.id}-{sample}",
+        id=name_trace(player.run, scenario, sample),
         project=player.project,
         created_at=now,
         started_at=now,
@@ -125,20 +153,16 @@ def leave_out(player: Player, scenario: Scenario, sample: int, cause: str) -> Tr
         model=player.model,
         steps=(),
         failure=cause,
+        fault="engine" if cause.startswith("deadline:") else "environment",
         metadata=_describe(scenario, sample),
     )
 
 
-def _ended(conversation: Conversation, failure: str) -> Turn:
-    return Turn(None, tuple(conversation.steps), failure, "engine")
-
-
-def _opening_text(scenario: Scenario) -> str:
-    last = scenario.opening[-1]
-    if last.role != "user" or last.content is None:
-        raise InputError(f"scenario {scenario.id!r} opens with a message of role {last.role!r}, expected the user's")
-    return last.content
-
-
 def _describe(scenario: Scenario, sample: int) -> Json:
-    return {"level": scenario.level, "kind": scenario.kind, "template": scenario.template, "sample": sample}
+    return {
+        "level": scenario.level,
+        "kind": scenario.kind,
+        "template": scenario.template,
+        "sample": sample,
+        "scenario_digest": digest_json(scenario.content()),
+    }

@@ -115,6 +115,9 @@ def _draw_times(days: Sequence[str], count: int, rng: Random) -> list[datetime]:
 
 
 def _as_sent(trace: Trace, started_at: datetime) -> Trace:
-    # A scripted agent has neither tokens nor a meaningful latency.
-    steps = tuple(step.model_copy(update={"usage": None, "latency_seconds": None}) for step in trace.steps)
-    return trace.model_copy(update={"created_at": started_at, "started_at": started_at, "steps": steps})
+    # A scripted agent has neither tokens nor a meaningful latency, and production saw no simulator's state.
+    unmeasured = {"usage": None, "latency_seconds": None, "executions": ()}
+    steps = tuple(step.model_copy(update=unmeasured) for step in trace.steps)
+    outcome = trace.outcome and trace.outcome.model_copy(update={"changes": None})
+    sent = {"created_at": started_at, "started_at": started_at, "steps": steps, "outcome": outcome}
+    return trace.model_copy(update=sent)

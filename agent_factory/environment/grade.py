@@ -9,13 +9,21 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 from functools import lru_cache
-from typing import Any
+from typing import Any, NamedTuple
 
-from agent_factory.agent.loop import CallRecord
-from agent_factory.contracts.scenario import Scenario, SuccessRules
+from agent_factory.agent.toolbox import ToolResult
+from agent_factory.contracts.message import ToolCall
+from agent_factory.contracts.scenario import SuccessRules
 from agent_factory.contracts.trace import Outcome
 
 GRADED_BY = "scenario rules"
+
+
+class CallRecord(NamedTuple):
+    """A tool call with its real arguments, and its result."""
+
+    call: ToolCall
+    result: ToolResult
 
 
 def flatten(state: Mapping[str, Any], path: str = "") -> dict[str, Any]:
@@ -37,10 +45,16 @@ def find_changes(before: Mapping[str, Any], after: Mapping[str, Any]) -> dict[st
     return {path: new.get(path) for path in sorted({*old, *new}) if old.get(path, missing) != new.get(path, missing)}
 
 
-def grade(scenario: Scenario, after: Mapping[str, Any], answer: str | None, calls: Iterable[CallRecord]) -> Outcome:
-    """The outcome of an episode that ended in the state ``after`` with the revealed ``answer``."""
-    rules = scenario.rules
-    reasons = [*_check_state(rules, find_changes(scenario.state, after)), *_check_answer(rules, answer)]
+def grade(
+    rules: SuccessRules,
+    before: Mapping[str, Any],
+    after: Mapping[str, Any],
+    answer: str | None,
+    calls: Iterable[CallRecord],
+) -> Outcome:
+    """The outcome of an episode that led from one state to another and ended with the revealed ``answer``."""
+    changes = find_changes(before, after)
+    reasons = [*_check_state(rules, changes), *_check_answer(rules, answer)]
     succeeded = {record.call.name for record in calls if record.result.ok}
     violations = tuple(f"called {tool}" for tool in rules.must_not_call if tool in succeeded)
     success = not reasons and not violations
@@ -50,6 +64,7 @@ def grade(scenario: Scenario, after: Mapping[str, Any], answer: str | None, call
         graded_by=GRADED_BY,
         reasons=tuple(reasons),
         policy_violations=violations,
+        changes=changes,
     )
 
 

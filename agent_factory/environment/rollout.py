@@ -15,7 +15,9 @@ from agent_factory.agent.shielding import NoShield, ShieldLike
 from agent_factory.contracts.record import DEFAULT_PROJECT
 from agent_factory.contracts.scenario import Scenario
 from agent_factory.contracts.trace import Source, Trace
+from agent_factory.core.buildfile import EnvironmentSection
 from agent_factory.core.clock import new_id
+from agent_factory.core.error import FactoryError
 from agent_factory.core.recipe import Recipe
 from agent_factory.environment.episode import Player, leave_out
 from agent_factory.environment.world import open_world
@@ -39,17 +41,21 @@ async def run_episodes(
     shielded: bool = True,
     on_trace: Callable[[Trace], None] | None = None,
     deadline: float = 1800.0,
+    environment: EnvironmentSection | None = None,
+    keep_screenshot: Callable[[bytes], str] | None = None,
 ) -> list[Trace]:
     """Play each scenario ``samples`` times; the traces, scenario by scenario.
 
     ``run`` begins the ids of the traces, so that the same run names the same episodes. ``deadline``
     is the time in seconds for all of them together: what is not over by then is left out, with the
-    cause. ``shielded`` keeps personal data from the model; scripted agents do without.
+    cause. ``environment`` is a build's ``[environment]``, the recipe's as it stands without it.
+    ``shielded`` keeps personal data from the model; scripted agents do without.
     """
     make_shield = _shields(recipe) if shielded else NoShield
-    async with open_world(recipe) as world:
+    async with open_world(recipe, environment) as world:
         player = Player(
             world=world,
+            recipe=recipe,
             engine=engine,
             model=model,
             run=run or new_id("run"),
@@ -59,6 +65,7 @@ async def run_episodes(
             project=project,
             limits=limits or Limits(),
             make_shield=make_shield,
+            keep_screenshot=keep_screenshot,
         )
         episodes = [(scenario, sample) for scenario in scenarios for sample in range(samples)]
         return await _play_all(player, episodes, concurrency, deadline, on_trace)
@@ -81,7 +88,7 @@ async def _play_all(
                 cause = f"deadline: the batch of {len(episodes)} episodes was not over within {deadline:g} s"
                 trace = leave_out(player, scenario, sample, cause)
             else:
-                trace = await player.play(scenario, sample, left)
+                trace = await _play_one(player, scenario, sample, left)
         if on_trace is not None:
             on_trace(trace)
         return trace
@@ -89,6 +96,13 @@ async def _play_all(
     async with asyncio.TaskGroup() as group:
         tasks = [group.create_task(play(scenario, sample)) for scenario, sample in episodes]
     return [task.result() for task in tasks]
+
+
+async def _play_one(player: Player, scenario: Scenario, sample: int, seconds: float) -> Trace:
+    try:
+        return await player.play(scenario, sample, seconds)
+    except FactoryError as error:  # a scenario that this world cannot play costs its own episode
+        return leave_out(player, scenario, sample, f"scenario: {error}")
 
 
 def _shields(recipe: Recipe) -> Callable[[], ShieldLike]:

@@ -131,7 +131,7 @@ async def _find_unproved(recipe: Recipe, scenarios: Sequence[Scenario]) -> list[
     async with open_world(recipe) as world:
         for scenario in scenarios:
             for engine, expected in ((ReferenceEngine(scenario), True), (NullEngine(), False)):
-                why = await _disprove(Player(world, engine, "reference", "proof"), scenario, expected)
+                why = await _disprove(Player(world, recipe, engine, "reference", "proof"), scenario, expected)
                 if why is not None:
                     unproved.append(why)
     return unproved
@@ -154,5 +154,4 @@ async def _disprove(player: Player, scenario: Scenario, expected: bool) -> str |
 
 
 def _digest(scenarios: Sequence[Scenario]) -> str:
-    # The time of creation is the record's, not the content's.
-    return digest_rows(scenario.model_dump(mode="json", exclude={"created_at"}) for scenario in scenarios)
+    return digest_rows(scenario.content() for scenario in scenarios)

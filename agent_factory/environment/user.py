@@ -7,13 +7,22 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from typing import Protocol
 
 from agent_factory.contracts.scenario import Reply
 from agent_factory.core.error import InputError
 
 
+class User(Protocol):
+    """Who talks to the agent in one episode, after the opening."""
+
+    async def reply(self, agent_says: str) -> str | None:
+        """What the user says to that, or None where the conversation is over."""
+        ...
+
+
 class ScriptedUser:
-    """The user of one episode."""
+    """The user whose lines are the scenario's replies."""
 
     def __init__(self, replies: Sequence[Reply]) -> None:
         try:
@@ -23,8 +32,8 @@ class ScriptedUser:
                 f"a reply's 'asks' is not a regular expression: {error}; mend it in the scenario"
             ) from error
 
-    def reply(self, agent_says: str) -> str | None:
-        """What the user says to that, or None where the conversation is over."""
+    async def reply(self, agent_says: str) -> str | None:
+        """See ``User``."""
         for i, (pattern, says) in enumerate(self._rules):
             if pattern.search(agent_says):
                 del self._rules[i]

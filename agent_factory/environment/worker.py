@@ -22,6 +22,7 @@ from agent_factory.contracts.model import ModelManifest
 from agent_factory.contracts.scenario import Scenario, ScenarioSet
 from agent_factory.contracts.trace import Source, Trace
 from agent_factory.core.artifact import Artifacts, open_artifacts
+from agent_factory.core.buildfile import EnvironmentSection
 from agent_factory.core.champion import find_champion
 from agent_factory.core.error import FactoryError, InputError, RecipeError, WorkerError
 from agent_factory.core.lineup import find_model, find_models, order_folder, read_lineup, rollout_path
@@ -30,6 +31,7 @@ from agent_factory.core.recipe import load_recipe
 from agent_factory.core.store import Store, open_store
 from agent_factory.environment.rollout import run_episodes
 from agent_factory.environment.scenario import read_scenarios
+from agent_factory.environment.screenshot import screenshot_keeper
 from agent_factory.gateway.chat import Sampling
 
 _BATCH_SECONDS = 1800.0
@@ -176,6 +178,8 @@ async def _play(artifacts: Artifacts, build: BuildSpec, job: Job, tally: Tally) 
             limits=Limits(step_seconds=600.0, episode_seconds=900.0),
             on_trace=tally.add,
             deadline=_BATCH_SECONDS,
+            environment=EnvironmentSection.read(build.settings),
+            keep_screenshot=screenshot_keeper(artifacts, build.project),
         )
     finally:
         await gateway.close()

@@ -1,103 +1,101 @@
-"""The simulated world of a recipe: its ASGI application, hosted in this process for many episodes.
+"""What an environment is: one small async protocol, spoken by every kind of world an agent acts in.
 
-Invariant: a tool call goes through HTTP semantics (route, status, JSON body) as it would to a live
-service, only without a socket.
+A *world* is a kind opened once for many episodes (a simulator, a pool of browsers); it makes
+*environments*, one an episode. Kinds are found by entry point (group ``agent_factory.environments``),
+so that a package of its own can bring one. Invariants: what an environment tells and how it stands
+depend on nothing but scenario, seed and the calls so far; environments of one world never see each
+other; an agent's wrong call comes back as a tool result, only a broken environment raises.
 """
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Mapping
-from contextlib import asynccontextmanager
-from typing import Any, Protocol
+from collections.abc import AsyncGenerator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from importlib.metadata import entry_points
+from typing import Protocol
 
-import httpx
-
-from agent_factory.agent.openapi import OpenApiTools, read_tools
-from agent_factory.agent.toolbox import Toolbox
-from agent_factory.contracts.message import Tool
+from agent_factory.agent.toolbox import ToolResult
+from agent_factory.contracts.message import Tool, ToolCall
+from agent_factory.contracts.record import Json
 from agent_factory.contracts.scenario import Scenario
+from agent_factory.core.buildfile import EnvironmentSection
 from agent_factory.core.error import InputError
 from agent_factory.core.recipe import Recipe
-from agent_factory.environment.fault import FaultGate, Receive, Scope, Send
+
+GROUP = "agent_factory.environments"
 
 
-class Simulator(Protocol):
-    """What ``[recipe] simulator`` in build.toml makes: an ASGI application with a world an episode.
+class Environment(Protocol):
+    """The world of one episode, from ``reset`` to ``close``."""
 
-    Requests name their episode in the header ``X-Episode``.
-    """
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None: ...
-
-    def install(self, episode: str, state: dict[str, Any]) -> None:
-        """Give an episode its world, a copy of ``state``."""
+    @property
+    def tools(self) -> tuple[Tool, ...]:
+        """What an agent may call here, known after ``reset``: arguments as JSON Schema."""
         ...
 
-    def snapshot(self, episode: str) -> dict[str, Any]:
-        """A copy of the world as it is now."""
+    async def reset(self, scenario: Scenario, seed: int) -> None:
+        """Begin anew as the scenario says; what is left to chance is drawn from ``seed``.
+
+        InputError where the scenario asks for what this kind does not have; RecipeError or ToolError where
+        the world could not be set up.
+        """
         ...
 
-    def drop(self, episode: str) -> None:
-        """Forget a world."""
+    async def step(self, call: ToolCall, deadline_seconds: float) -> ToolResult:
+        """Act, and tell what came of it, within the deadline.
+
+        A call that does not fit, that fails or that takes too long is a result that says so.
+        """
         ...
 
-
-class World:
-    """A simulator with faults in front of it, and the client that reaches it."""
-
-    def __init__(self, recipe: Recipe) -> None:
-        self.recipe = recipe
-        self.tools: OpenApiTools = read_tools(recipe.openapi, str(recipe.folder / "openapi.yaml"))
-        make = recipe.load_part("simulator")
-        with recipe.blame("simulator"):
-            self._simulator: Simulator = make()
-        self._gate = FaultGate(self._answer, self.tools)
-        transport = httpx.ASGITransport(app=self._gate)  # pyright: ignore[reportArgumentType]
-        self._client = httpx.AsyncClient(transport=transport, base_url="http://simulator", timeout=None)  # noqa: S113
-        self._toolbox = Toolbox(self.tools, self._client)
-
-    def enter(self, episode: str, scenario: Scenario) -> Toolbox:
-        """Set the world of an episode up; its tools."""
-        with self.recipe.blame("simulator"):
-            self._simulator.install(episode, dict(scenario.state))
-        self._gate.install(episode, scenario.faults)
-        return self._toolbox.with_headers({"X-Episode": episode})
-
-    def tools_of(self, scenario: Scenario) -> tuple[Tool, ...]:
-        """The tools that a scenario gives, in the document's order; InputError where one is not there."""
-        unknown = [name for name in scenario.tools if name not in self.tools.operations]
-        if unknown:
-            raise InputError(
-                f"scenario {scenario.id!r} gives the tool {unknown[0]!r}, which {self.recipe.name!r} does not have; "
-                f"openapi.yaml has: {', '.join(self.tools.operations)}"
-            )
-        return tuple(tool for tool in self.tools.tools if tool.name in scenario.tools)
-
-    def snapshot(self, episode: str) -> Mapping[str, Any]:
-        """The world of an episode as it is now."""
-        with self.recipe.blame("simulator"):
-            return self._simulator.snapshot(episode)
-
-    def leave(self, episode: str) -> None:
-        """Forget an episode."""
-        self._gate.drop(episode)
-        with self.recipe.blame("simulator"):
-            self._simulator.drop(episode)
+    async def state(self) -> Json:
+        """How the world stands, as JSON objects by string keys without ``/``: what grading compares."""
+        ...
 
     async def close(self) -> None:
-        """Close the client."""
-        await self._client.aclose()
+        """Give back what the episode held; a second time is no fault."""
+        ...
 
-    async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
-        with self.recipe.blame("simulator"):
-            await self._simulator(scope, receive, send)
+
+class World(Protocol):
+    """A kind of environment, opened for many episodes at once."""
+
+    def make(self) -> Environment:
+        """An environment for one episode; what is scarce is taken at ``reset``."""
+        ...
+
+
+OpenWorld = Callable[[Recipe, Json], AbstractAsyncContextManager[World]]
+"""What an entry point names: a recipe's world for a block; the settings are ``[environment.settings.<kind>]``."""
 
 
 @asynccontextmanager
-async def open_world(recipe: Recipe) -> AsyncGenerator[World]:
-    """A world of the recipe for the block."""
-    world = World(recipe)
-    try:
+async def open_world(
+    recipe: Recipe, section: EnvironmentSection | None = None, kind: str | None = None
+) -> AsyncGenerator[World]:
+    """A world of the recipe for the block: of its own kind, or of another that is named.
+
+    ``section`` is ``[environment]`` of a build, the recipe's as it stands without it. InputError lists the
+    kinds that are installed where there is none of that name.
+    """
+    chosen = section or EnvironmentSection.read(recipe.settings)
+    name = kind or chosen.kind
+    async with find_kind(name)(recipe, chosen.settings_of(name)) as world:
         yield world
-    finally:
-        await world.close()
+
+
+def find_kind(name: str) -> OpenWorld:
+    """What opens worlds of a kind; InputError lists those that are installed."""
+    installed = {point.name: point for point in entry_points(group=GROUP)}
+    if name not in installed:
+        raise InputError(
+            f"there is no kind of environment {name!r}; installed are: {', '.join(sorted(installed)) or 'none'}. "
+            f"A package brings one by an entry point of the group {GROUP!r}."
+        )
+    try:
+        return installed[name].load()
+    except ImportError as error:
+        raise InputError(
+            f"the kind of environment {name!r} cannot be loaded: {error}. "
+            "Install what it needs (docs/factories/environment.md)."
+        ) from error

@@ -180,7 +180,9 @@ class Redactor:
             return None
         reasons = tuple(self.redact_text(reason, session) for reason in outcome.reasons)
         violations = tuple(self.redact_text(reason, session) for reason in outcome.policy_violations)
-        return outcome.model_copy(update={"reasons": reasons, "policy_violations": violations})
+        changes = outcome.changes and self.redact_json(outcome.changes, session)
+        told = {"reasons": reasons, "policy_violations": violations, "changes": changes}
+        return outcome.model_copy(update=told)
 
     def _findings(self, text: str, session: Pseudonyms, thing: bool = False) -> list[Finding]:
         found = [item for item in self.detector.find(text) if not thing or item.label not in _SHAPES]

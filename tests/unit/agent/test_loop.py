@@ -1,6 +1,7 @@
 """The loop: steps and traces, the shield, exact tokens, limits, and whose fault an end is."""
 
 import asyncio
+from dataclasses import replace
 
 import pytest
 
@@ -87,15 +88,41 @@ async def test_a_turn_is_steps_of_observation_and_action(toolbox):
     assert (trace.system, trace.model, trace.scenario_id) == ("be kind", "m", "s")
 
 
+class Ear:
+    """A toolbox that keeps what was asked of it; its results are given more, as an environment may."""
+
+    def __init__(self, toolbox, **more):
+        self.toolbox, self.tools, self.more, self.calls = toolbox, toolbox.tools, more, []
+
+    async def call(self, call, deadline_seconds):
+        self.calls.append(call)
+        return replace(await self.toolbox.call(call, deadline_seconds), **self.more)
+
+
+async def test_a_step_tells_how_its_calls_went(toolbox):
+    more = {"reward": 0.5, "injected": "latency", "delay_seconds": 30.0, "screenshot": b"png"}
+    kept = []
+    engine = Script(call("ann@x.com"), answer())
+    conversation = converse(engine, Ear(toolbox, **more), keep_screenshot=lambda png: kept.append(png) or "pictures/1")
+
+    await conversation.turn("hi")
+
+    step = conversation.steps[0]
+    assert (step.reward, kept) == (0.5, [b"png"])
+    (execution,) = step.executions
+    assert (execution.call_id, execution.injected, execution.screenshot) == ("c", "latency", "pictures/1")
+    assert 30.0 < execution.latency_seconds < 40.0
+
+
 async def test_the_model_sees_placeholders_and_the_world_sees_people(toolbox):
     engine = Script(call("<EMAIL_1>"), answer("I wrote to <EMAIL_1>."))
-    conversation = converse(engine, toolbox, shield=Mask())
+    heard = Ear(toolbox)
+    conversation = converse(engine, heard, shield=Mask())
 
     turn = await conversation.turn("I am ann@x.com")
 
     assert turn.answer == "I wrote to ann@x.com."
-    assert conversation.calls[0].call.arguments == {"email": "ann@x.com"}
-    assert conversation.calls[0].result.ok
+    assert [call.arguments for call in heard.calls] == [{"email": "ann@x.com"}]
     trace = conversation.to_trace("t", "production")
     assert "ann@x.com" not in trace.model_dump_json()
     assert trace.pseudonyms == {"<EMAIL_1>": "hash"}
@@ -111,7 +138,6 @@ async def test_what_a_tool_refused_is_named_in_the_step_and_hidden(toolbox):
     await conversation.turn("hi")
 
     assert conversation.steps[0].error == "find_person: 404 nobody has <PERSON_1>"
-    assert not conversation.calls[0].result.ok
 
 
 async def test_exact_tokens_are_kept_and_handed_on(toolbox):

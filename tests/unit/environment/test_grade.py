@@ -4,10 +4,9 @@ import copy
 
 import pytest
 
-from agent_factory.agent.loop import CallRecord
 from agent_factory.agent.toolbox import ToolResult
 from agent_factory.contracts import Message, SuccessRules, ToolCall
-from agent_factory.environment.grade import find_changes, grade
+from agent_factory.environment.grade import CallRecord, find_changes, grade
 
 STATE = {"orders": {"4417": {"status": "processing"}, "5520": {"status": "shipped"}}, "handovers": {}}
 RULES = SuccessRules(
@@ -16,11 +15,6 @@ RULES = SuccessRules(
     must_not_say=("cannot",),
     must_not_call=("refund_order",),
 )
-
-
-@pytest.fixture
-def scenario(draw):
-    return draw("L2", "cancel_order").model_copy(update={"state": STATE, "rules": RULES})
 
 
 def after(**changes):
@@ -34,8 +28,8 @@ def record(tool, error=None):
     return CallRecord(ToolCall(id="c", name=tool, arguments={}), ToolResult(message, error))
 
 
-def test_all_rules_met_is_a_success(scenario):
-    outcome = grade(scenario, after(), "Order 4417 is CANCELLED.", [record("cancel_order")])
+def test_all_rules_met_is_a_success():
+    outcome = grade(RULES, STATE, after(), "Order 4417 is CANCELLED.", [record("cancel_order")])
 
     assert (outcome.success, outcome.reward, outcome.reasons) == (True, 1.0, ())
 
@@ -52,17 +46,17 @@ def test_all_rules_met_is_a_success(scenario):
         (after(), None, "there is no answer"),
     ],
 )
-def test_a_broken_rule_is_named(scenario, state, answer, reason):
-    outcome = grade(scenario, state, answer, [])
+def test_a_broken_rule_is_named(state, answer, reason):
+    outcome = grade(RULES, STATE, state, answer, [])
 
     assert (outcome.success, outcome.reward) == (False, 0.0)
     assert outcome.reasons == (reason,)
 
 
-def test_a_forbidden_call_is_a_violation_only_if_it_succeeded(scenario):
+def test_a_forbidden_call_is_a_violation_only_if_it_succeeded():
     told = "4417 is cancelled"
-    refused = grade(scenario, after(), told, [record("refund_order", error="refund_order: 409 no")])
-    succeeded = grade(scenario, after(), told, [record("refund_order")])
+    refused = grade(RULES, STATE, after(), told, [record("refund_order", error="refund_order: 409 no")])
+    succeeded = grade(RULES, STATE, after(), told, [record("refund_order")])
 
     assert refused.success
     assert (succeeded.success, succeeded.policy_violations) == (False, ("called refund_order",))

@@ -5,13 +5,20 @@ import json
 import pytest
 
 from agent_factory.contracts import Fault, ToolCall
+from agent_factory.core.buildfile import EnvironmentSection
 from agent_factory.core.error import InputError
 from agent_factory.environment.world import open_world
 
 
-async def statuses(toolbox, name, arguments, times):
+async def enter(world, scenario):
+    environment = world.make()
+    await environment.reset(scenario, 0)
+    return environment
+
+
+async def statuses(environment, name, arguments, times):
     call = ToolCall(id="c", name=name, arguments=arguments)
-    results = [await toolbox.call(call, 5.0) for _ in range(times)]
+    results = [await environment.step(call, 5.0) for _ in range(times)]
     return [200 if result.ok else json.loads(result.message.content)["status"] for result in results]
 
 
@@ -28,7 +35,7 @@ async def test_a_fault_hits_the_calls_that_it_names(recipe, draw, fault, expecte
     scenario = draw("L2", "cancel_order").model_copy(update={"faults": (fault,)})
     order = scenario.solution.calls[0].arguments
     async with open_world(recipe) as world:
-        hit, spared = world.enter("hit", scenario), world.enter("spared", draw("L2", "cancel_order"))
+        hit, spared = await enter(world, scenario), await enter(world, draw("L2", "cancel_order"))
 
         assert await statuses(hit, "get_order", order, 4) == expected
         assert await statuses(spared, "get_order", order, 2) == [200, 200]
@@ -37,19 +44,32 @@ async def test_a_fault_hits_the_calls_that_it_names(recipe, draw, fault, expecte
 async def test_episodes_change_only_their_own_world(recipe, draw):
     scenario = draw("L2", "cancel_order")
     async with open_world(recipe) as world:
-        first, _ = world.enter("first", scenario), world.enter("second", scenario)
+        first, second = await enter(world, scenario), await enter(world, scenario)
         await statuses(first, "cancel_order", scenario.solution.calls[0].arguments, 1)
 
-        assert world.snapshot("first") != world.snapshot("second") == scenario.state
+        assert await first.state() != await second.state() == scenario.state
 
 
 async def test_a_scenario_with_an_unknown_tool_is_refused(recipe, draw):
     scenario = draw("L1", "track_order").model_copy(update={"tools": ("get_order", "fly")})
     async with open_world(recipe) as world:
         with pytest.raises(InputError, match=r"gives the tool 'fly'.*get_shipment"):
-            world.tools_of(scenario)
+            await enter(world, scenario)
 
 
 def test_a_part_that_build_toml_does_not_name_is_told(recipe):
     with pytest.raises(InputError, match=r"\[recipe\] reviewer in build.toml is None"):
         recipe.load_part("reviewer")
+
+
+async def test_a_kind_that_is_not_installed_is_refused_with_those_that_are(recipe):
+    with pytest.raises(InputError, match=r"no kind of environment 'moon'; installed are: .*http"):
+        async with open_world(recipe, kind="moon"):
+            pass
+
+
+async def test_settings_that_a_kind_does_not_know_are_refused(recipe):
+    section = EnvironmentSection.read({"environment": {"settings": {"http": {"colour": "red"}}}})
+    with pytest.raises(InputError, match=r"\[environment.settings.http\] has \['colour'\]"):
+        async with open_world(recipe, section):
+            pass

@@ -1,0 +1,87 @@
+"""A scenario in play: its environment, its user, and the grade at the end.
+
+Whoever acts (a model in an episode, a trainer, a remote client) acts through this. Invariant: the
+outcome compares how the environment stood after ``begin`` with how it stands at the end.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable
+from typing import TypeVar
+
+from agent_factory.agent.toolbox import ToolResult
+from agent_factory.contracts.message import Tool, ToolCall
+from agent_factory.contracts.record import Json
+from agent_factory.contracts.scenario import Scenario
+from agent_factory.contracts.trace import Outcome
+from agent_factory.core.digest import digest_json
+from agent_factory.core.error import InputError, ToolError
+from agent_factory.environment.grade import CallRecord, grade
+from agent_factory.environment.user import ScriptedUser, User
+from agent_factory.environment.world import Environment
+
+T = TypeVar("T")
+RESET_SECONDS = 60.0
+"""How long an environment may take to begin, to tell how it stands, or to end."""
+
+
+class Task:
+    """One scenario in one environment; a toolbox for a ``Conversation``."""
+
+    def __init__(self, environment: Environment, scenario: Scenario, user: User | None = None) -> None:
+        self.environment, self.scenario = environment, scenario
+        self.user: User = user or ScriptedUser(scenario.replies)
+        self.calls: list[CallRecord] = []
+        self._before: Json = {}
+
+    @property
+    def tools(self) -> tuple[Tool, ...]:
+        """What may be called, known after ``begin``."""
+        return self.environment.tools
+
+    async def begin(self, seed: int) -> None:
+        """Set the environment up; see ``Environment.reset``, and ToolError where it takes too long."""
+        self.calls.clear()
+        await self._wait("reset", self.environment.reset(self.scenario, seed))
+        self._before = await self.state()
+
+    async def call(self, call: ToolCall, deadline_seconds: float) -> ToolResult:
+        """Call a tool of the environment."""
+        result = await self.environment.step(call, deadline_seconds)
+        self.calls.append(CallRecord(call, result))
+        return result
+
+    async def state(self) -> Json:
+        """How the environment stands."""
+        return await self._wait("state", self.environment.state())
+
+    async def grade(self, answer: str | None) -> Outcome:
+        """The outcome, were the episode over with that answer."""
+        return grade(self.scenario.rules, self._before, await self.state(), answer, self.calls)
+
+    async def end(self) -> None:
+        """Give the environment back."""
+        await self._wait("close", self.environment.close())
+
+    async def _wait(self, what: str, work: Awaitable[T]) -> T:
+        try:
+            async with asyncio.timeout(RESET_SECONDS):
+                return await work
+        except TimeoutError as error:
+            raise ToolError(
+                f"scenario {self.scenario.id!r}: the environment's {what} was not over within {RESET_SECONDS:g} s"
+            ) from error
+
+
+def opening_text(scenario: Scenario) -> str:
+    """What the user says first; InputError where the scenario opens with something else."""
+    last = scenario.opening[-1]
+    if last.role != "user" or last.content is None:
+        raise InputError(f"scenario {scenario.id!r} opens with a message of role {last.role!r}, expected the user's")
+    return last.content
+
+
+def seed_of(scenario: Scenario, sample: int) -> int:
+    """The seed of the ``sample``-th episode of a scenario: below 2**28, the same on every machine."""
+    return int(digest_json([scenario.seed, scenario.id, sample])[:7], 16)
