@@ -1,7 +1,7 @@
 """The agent that worked at the desk before: scripted, and wrong in habits rather than at random.
 
 It reads keywords and follows fixed routines. Some habits it has in most conversations (an order
-though the readings are calm), some in nearly all (no part for the order it opened, no look at an
+though the sensors are ok), some in nearly all (no part for the order it opened, no look at an
 alarm, no second try after a fault), so that its traces show the same mistake again and again, and
 seldom the right way. Invariant: what it says is a function of seed and conversation.
 """
@@ -19,25 +19,31 @@ from agent_factory.gateway.chat import ChatRequest, ChatResult
 
 # How often it does what is right, by what that is; everything else it gets right always.
 CARE = {
-    "knows_parts": 0.42,
+    "knows_parts": 0.36,
     "does_reservations": 0.45,
     "checks_stock": 0.45,
     "checks_running": 0.42,
     "sets_urgent": 0.45,
     "finds_calm": 0.42,
     "joins_symptoms": 0.42,
-    "checks_alarm": 0.12,
+    "checks_alarm": 0.25,
     "checks_open": 0.12,
-    "asks_number": 0.08,
-    "tries_again": 0.08,
-    "does_second": 0.10,
+    "asks_number": 0.12,
+    "tries_again": 0.12,
+    "does_second": 0.15,
 }
 _MACHINE = re.compile(r"\bmachine (\d{4})\b", re.IGNORECASE)
 _ORDER = re.compile(r"\border (\d{4})\b", re.IGNORECASE)
 _EMAIL = re.compile(r"[\w.]+@[\w.]+\w")
 _PART = re.compile(r"\bthe ((?:steel|rubber|brass|copper|nylon|bronze|carbon|felt) \w+)")
-_FAULT = re.compile(r"\b(overheating|imbalance|wear|blockage|leak)\b")
-_SENSOR = re.compile(r"\b(temperature|vibration|pressure|oil level)\b")
+_FAULT = re.compile(r"\b(drive overheating|rotor imbalance|bearing wear|line blockage|oil leak)\b")
+_SENSOR = re.compile(r"\b(temperature|vibration|pressure|oil)\b")
+_SYMPTOMS = {
+    "temperature": "drive overheating",
+    "vibration": "rotor imbalance",
+    "pressure": "line blockage",
+    "oil": "oil leak",
+}
 # The first that matches is what a sentence is about.
 _INTENTS = (
     ("check", re.compile(r"\bcheck\b")),
@@ -125,7 +131,7 @@ class Routine:
 
     def _reading(self, sentence: str) -> str:
         machine, sensor = _find(_MACHINE, sentence), _find(_SENSOR, sentence)
-        value = self._call("get_readings", machine_id=machine).get(sensor.split()[0])
+        value = self._call("get_reading", machine_id=machine, sensor=sensor).get("value")
         return f"The {sensor} of machine {machine} is {value}."
 
     def _part(self, sentence: str) -> str:
@@ -152,21 +158,18 @@ class Routine:
     def _check(self, sentence: str) -> str:
         machine = _find(_MACHINE, sentence)
         self._call("get_machine", machine_id=machine)
-        fault = self._diagnose(self._call("get_readings", machine_id=machine))
+        fault = self._diagnose(self._call("get_sensors", machine_id=machine))
         if fault is None:
             return f"Machine {machine} is within limits, so no order is needed."
         return self._open_for(machine, fault, "normal")
 
-    def _diagnose(self, found: dict[str, int]) -> str | None:
-        if found["temperature"] > 80:
-            return "wear" if found["vibration"] > 7 and self._cares("joins_symptoms") else "overheating"
-        if found["vibration"] > 7:
-            return "imbalance"
-        if found["pressure"] > 9:
-            return "blockage"
-        if found["oil"] < 30:
-            return "leak"
-        return None if self._cares("finds_calm") else "wear"
+    def _diagnose(self, found: dict[str, str]) -> str | None:
+        beyond = [sensor for sensor in found if found[sensor] in ("high", "low")]
+        if len(beyond) == 2 and self._cares("joins_symptoms"):
+            return "bearing wear"
+        if not beyond:
+            return None if self._cares("finds_calm") else "bearing wear"
+        return _SYMPTOMS[beyond[0]]
 
     def _open(self, sentence: str) -> str:
         machine, fault = _find(_MACHINE, sentence) or self._ask_number(), _find(_FAULT, sentence)
@@ -214,7 +217,9 @@ class Routine:
 
 
 def _with_article(fault: str) -> str:
-    return {"imbalance": "an imbalance", "blockage": "a blockage", "leak": "a leak"}.get(fault, fault)
+    return {"oil leak": "an oil leak"}.get(
+        fault, f"a {fault}" if fault in ("rotor imbalance", "line blockage") else fault
+    )
 
 
 def _find(pattern: re.Pattern[str], text: str) -> str:

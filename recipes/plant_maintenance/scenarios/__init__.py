@@ -21,7 +21,7 @@ from .plant import Plant
 
 RECIPE = "plant_maintenance"
 TOOLS = (
-    *("get_machine", "get_readings", "get_fault", "find_part", "get_order"),
+    *("get_machine", "get_sensors", "get_reading", "get_fault", "find_part", "get_order"),
     *("open_order", "close_order", "reserve_part", "request_part", "hand_over"),
 )
 ASKS = r"machine number|number of (the|your) machine|which machine"

@@ -11,7 +11,7 @@ from typing import Any, Literal
 
 from .inventory import FAULTS, SENSORS
 from .plant import Plant
-from .wording import FAULT_WORDS, SENSOR_WORDS
+from .wording import FAULT_WORDS
 
 Call = tuple[str, dict[str, Any]]
 Urgency = Literal["normal", "urgent"]
@@ -34,10 +34,10 @@ class Goal:
 def reading(plant: Plant) -> Goal:
     """What does a sensor of a machine show?"""
     machine, sensor = plant.add_machine(fault=plant.rng.choice((None, *FAULTS))), plant.rng.choice(SENSORS)
-    words, value = SENSOR_WORDS[sensor], plant.machines[machine]["readings"][sensor]
-    text, template = plant.say("reading", sensor=words, machine=machine, kind=plant.machines[machine]["kind"])
-    calls: list[Call] = [("get_readings", {"machine_id": machine})]
-    return Goal(text, template, calls, f"The {words} of machine {machine} is {value}.", [(str(value),)])
+    value = plant.machines[machine]["readings"][sensor]
+    text, template = plant.say("reading", sensor=sensor, machine=machine, kind=plant.machines[machine]["kind"])
+    calls: list[Call] = [("get_reading", {"machine_id": machine, "sensor": sensor})]
+    return Goal(text, template, calls, f"The {sensor} of machine {machine} is {value}.", [(str(value),)])
 
 
 def part(plant: Plant, *, in_stock: bool | None = None) -> Goal:
@@ -97,7 +97,7 @@ def check(plant: Plant, *, fault: str | None) -> Goal:
     """Find a machine's fault by its readings and open an order for it, or find that there is none."""
     machine = plant.add_machine(fault=fault)
     text, template = plant.say("check", machine=machine, kind=plant.machines[machine]["kind"])
-    calls: list[Call] = [("get_machine", {"machine_id": machine}), ("get_readings", {"machine_id": machine})]
+    calls: list[Call] = [("get_machine", {"machine_id": machine}), ("get_sensors", {"machine_id": machine})]
     if fault is None:
         answer = f"Machine {machine} is within limits, so no order is needed."
         return Goal(text, template, calls, answer, [("within limits",)], must_not_call=["open_order"])

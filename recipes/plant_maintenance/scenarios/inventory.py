@@ -30,18 +30,19 @@ PLACES = ("north", "south", "east", "west", "upper", "lower", "inner", "outer")
 MACHINES = ("press", "pump", "mill", "lathe", "mixer", "dryer", "saw", "oven")
 MATERIALS = ("steel", "rubber", "brass", "copper", "nylon", "bronze", "carbon", "felt")
 PARTS = ("belt", "seal", "valve", "hose", "filter", "gasket", "fan", "gear")
-FAULTS = ("overheating", "imbalance", "wear", "blockage", "leak")
+FAULTS = ("drive overheating", "rotor imbalance", "bearing wear", "line blockage", "oil leak")
 SENSORS = ("temperature", "vibration", "pressure", "oil")
 
-# What a sensor shows within its limit and beyond it: policy.md has the limits, which no reading is near.
-CALM = {"temperature": (41, 69), "vibration": (1, 5), "pressure": (3, 7), "oil": (41, 95)}
-ALARMING = {"temperature": (91, 129), "vibration": (11, 19), "pressure": (12, 18), "oil": (5, 19)}
+# A machine's limits, and what a sensor shows within and beyond any of them.
+LIMITS = {"temperature": (75, 80, 85), "vibration": (35, 40, 45), "pressure": (45, 50, 55), "oil": (25, 30, 35)}
+CALM = {"temperature": (41, 69), "vibration": (11, 29), "pressure": (11, 39), "oil": (41, 95)}
+ALARMING = {"temperature": (90, 99), "vibration": (51, 79), "pressure": (61, 89), "oil": (10, 19)}
 SYMPTOMS: dict[str, tuple[str, ...]] = {
-    "overheating": ("temperature",),
-    "imbalance": ("vibration",),
-    "wear": ("temperature", "vibration"),
-    "blockage": ("pressure",),
-    "leak": ("oil",),
+    "drive overheating": ("temperature",),
+    "rotor imbalance": ("vibration",),
+    "bearing wear": ("temperature", "vibration"),
+    "line blockage": ("pressure",),
+    "oil leak": ("oil",),
 }
 
 
@@ -68,6 +69,11 @@ def draw_readings(rng: Random, fault: str | None) -> dict[str, int]:
     """A reading of each sensor that shows the fault, or none."""
     beyond = SYMPTOMS[fault] if fault else ()
     return {sensor: rng.randint(*(ALARMING if sensor in beyond else CALM)[sensor]) for sensor in SENSORS}
+
+
+def draw_limits(rng: Random) -> dict[str, int]:
+    """A machine's limit for each sensor."""
+    return {sensor: rng.choice(LIMITS[sensor]) for sensor in SENSORS}
 
 
 def machines_of(split: Split) -> tuple[str, ...]:

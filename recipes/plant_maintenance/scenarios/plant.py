@@ -12,7 +12,7 @@ from typing import Any
 
 from agent_factory.contracts import Split
 
-from .inventory import FAULTS, Person, draw_readings, draw_staff, machines_of, parts_of
+from .inventory import FAULTS, Person, draw_limits, draw_readings, draw_staff, machines_of, parts_of
 from .wording import write
 
 
@@ -34,20 +34,20 @@ class Plant:
         self.add_order(self.add_machine(), rng.choice(FAULTS))
 
     def _draw_parts(self) -> dict[str, dict[str, Any]]:
-        names, numbers = self.rng.sample(parts_of(self.split), len(FAULTS)), _numbers(self.rng, 1000, len(FAULTS))
-        return {number: self._draw_part(name) for number, name in zip(numbers, names, strict=True)}
-
-    def _draw_part(self, name: str) -> dict[str, Any]:
-        return {"name": name, "stock": self.rng.randint(2, 9), "bin": f"{self.rng.choice('ABCDE')}{self._digit()}"}
-
-    def _digit(self) -> int:
-        return self.rng.randint(1, 9)
+        count = len(FAULTS)
+        numbers, bins = _numbers(self.rng, 1000, count), _numbers(self.rng, 7000, count)
+        drawn = zip(numbers, self.rng.sample(parts_of(self.split), count), bins, strict=True)
+        return {number: {"name": name, "stock": self.rng.randint(2, 9), "bin": place} for number, name, place in drawn}
 
     def add_machine(self, state: str = "stopped", *, fault: str | None = None) -> str:
         """A machine whose readings show the fault, or none; returns its number."""
         number = next(self._machine_numbers)
-        kind = self.rng.choice(machines_of(self.split))
-        self.machines[number] = {"kind": kind, "state": state, "readings": draw_readings(self.rng, fault)}
+        self.machines[number] = {
+            "kind": self.rng.choice(machines_of(self.split)),
+            "state": state,
+            "readings": draw_readings(self.rng, fault),
+            "limits": draw_limits(self.rng),
+        }
         return number
 
     def add_order(self, machine: str, fault: str) -> str:

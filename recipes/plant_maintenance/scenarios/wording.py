@@ -168,13 +168,12 @@ SENTENCES: dict[str, dict[Split, tuple[str, ...]]] = {
     },
 }
 FAULT_WORDS = {
-    "overheating": "overheating",
-    "imbalance": "an imbalance",
-    "wear": "wear",
-    "blockage": "a blockage",
-    "leak": "a leak",
+    "drive overheating": "drive overheating",
+    "rotor imbalance": "a rotor imbalance",
+    "bearing wear": "bearing wear",
+    "line blockage": "a line blockage",
+    "oil leak": "an oil leak",
 }
-SENSOR_WORDS = {"temperature": "temperature", "vibration": "vibration", "pressure": "pressure", "oil": "oil level"}
 
 
 def write(rng: Random, goal: str, split: Split, **facts: str) -> tuple[str, str]:

@@ -20,9 +20,10 @@ from . import world as plant
 
 _ROUTES: tuple[tuple[str, str, Callable[..., dict[str, Any]]], ...] = (
     ("GET", "/machines/{machine_id}", plant.get_machine),
-    ("GET", "/machines/{machine_id}/readings", plant.get_readings),
+    ("GET", "/machines/{machine_id}/sensors", plant.get_sensors),
+    ("GET", "/machines/{machine_id}/reading", plant.get_reading),
     ("POST", "/machines/{machine_id}/handover", plant.hand_over),
-    ("GET", "/faults/{fault}", plant.get_fault),
+    ("GET", "/faults", plant.get_fault),
     ("GET", "/parts", plant.find_part),
     ("POST", "/orders", plant.open_order),
     ("GET", "/orders/{order_id}", plant.get_order),

@@ -45,9 +45,24 @@ def get_machine(world: World, machine_id: str) -> dict[str, Any]:
     return told | {"open_faults": [order["fault"] for order in open_orders]}
 
 
-def get_readings(world: World, machine_id: str) -> dict[str, Any]:
-    """The last reading of each of a machine's sensors."""
-    return _find(world, "machines", machine_id)["readings"]
+def get_sensors(world: World, machine_id: str) -> dict[str, Any]:
+    """Whether each of a machine's sensors is ok, or beyond the machine's limit: high, of oil low."""
+    machine = _find(world, "machines", machine_id)
+    return {sensor: _compare(sensor, value, machine["limits"][sensor]) for sensor, value in machine["readings"].items()}
+
+
+def _compare(sensor: str, value: int, limit: int) -> str:
+    if sensor == "oil":
+        return "low" if value < limit else "ok"
+    return "high" if value > limit else "ok"
+
+
+def get_reading(world: World, machine_id: str, sensor: str) -> dict[str, Any]:
+    """What one sensor of a machine shows, and its limit."""
+    machine = _find(world, "machines", machine_id)
+    if sensor not in machine["readings"]:
+        raise RefusalError(HTTPStatus.NOT_FOUND, "not found")
+    return {"value": machine["readings"][sensor], "limit": machine["limits"][sensor]}
 
 
 def get_fault(world: World, fault: str) -> dict[str, Any]:
@@ -128,20 +143,32 @@ def hand_over(world: World, machine_id: str, reason: str) -> dict[str, Any]:
 
 def demo_state() -> World:
     """The world that a live conversation with a freshly deployed agent meets."""
-    calm = {"temperature": 58, "vibration": 3, "pressure": 5, "oil": 72}
+    limits = {"temperature": 80, "vibration": 40, "pressure": 50, "oil": 30}
+    calm = {"temperature": 58, "vibration": 16, "pressure": 22, "oil": 72}
     return {
         "machines": {
-            "2417": {"kind": "north press", "state": "stopped", "readings": {**calm, "oil": 12}},
-            "2520": {"kind": "south pump", "state": "running", "readings": {**calm, "temperature": 104}},
-            "2631": {"kind": "east mill", "state": "alarm", "readings": calm},
+            "2417": {"kind": "north press", "state": "stopped", "readings": {**calm, "oil": 12}, "limits": limits},
+            "2520": {
+                "kind": "south pump",
+                "state": "running",
+                "readings": {**calm, "temperature": 94},
+                "limits": limits,
+            },
+            "2631": {"kind": "east mill", "state": "alarm", "readings": calm, "limits": limits},
         },
         "orders": {
-            "5208": {"machine": "2520", "fault": "wear", "priority": "normal", "status": "open", "technician": "312"}
+            "5208": {
+                "machine": "2520",
+                "fault": "bearing wear",
+                "priority": "normal",
+                "status": "open",
+                "technician": "312",
+            }
         },
-        "faults": {"leak": {"part": "1207"}, "wear": {"part": "1215"}, "overheating": {"part": "1215"}},
+        "faults": {"oil leak": {"part": "1207"}, "bearing wear": {"part": "1215"}},
         "parts": {
-            "1207": {"name": "rubber seal", "stock": 4, "bin": "C4"},
-            "1215": {"name": "steel belt", "stock": 0, "bin": "A7"},
+            "1207": {"name": "rubber seal", "stock": 4, "bin": "7304"},
+            "1215": {"name": "steel belt", "stock": 0, "bin": "7118"},
         },
         "staff": {
             "311": {"name": "Nora Hofer", "email": "nora.hofer@example.com"},
