@@ -74,15 +74,15 @@ class HttpEnvironment:
     def __init__(self, world: HttpWorld) -> None:
         self.tools: tuple[Tool, ...] = ()
         self._world = world
-        self._name = new_id("episode")
-        self._toolbox = world.toolbox.with_headers({"X-Episode": self._name})
+        self.name = new_id("episode")
+        self._toolbox = world.toolbox.with_headers({"X-Episode": self.name})
 
     async def reset(self, scenario: Scenario, seed: int) -> None:
         """See ``Environment``. The simulator knows no chance: what a world draws stands in the scenario's state."""
         self.tools = _find_tools(self._world.tools, scenario, self._world.recipe.name)
         with self._world.recipe.blame("simulator"):
-            self._world.simulator.install(self._name, dict(scenario.state))
-        self._world.gate.install(self._name, scenario.faults)
+            self._world.simulator.install(self.name, dict(scenario.state))
+        self._world.gate.install(self.name, scenario.faults)
 
     async def step(self, call: ToolCall, deadline_seconds: float) -> ToolResult:
         """See ``Environment``."""
@@ -91,13 +91,13 @@ class HttpEnvironment:
     async def state(self) -> Json:
         """See ``Environment``."""
         with self._world.recipe.blame("simulator"):
-            return self._world.simulator.snapshot(self._name)
+            return self._world.simulator.snapshot(self.name)
 
     async def close(self) -> None:
         """See ``Environment``."""
-        self._world.gate.drop(self._name)
+        self._world.gate.drop(self.name)
         with self._world.recipe.blame("simulator"):
-            self._world.simulator.drop(self._name)
+            self._world.simulator.drop(self.name)
 
 
 @asynccontextmanager
