@@ -62,6 +62,10 @@ async def test_the_same_key_gives_the_same_reply_and_calls_no_tool_twice(deploye
     await again.close()
 
 
+def without_times(trace: Any) -> list[Any]:
+    return [step.model_copy(update={"executions": [call.call_id for call in step.executions]}) for step in trace.steps]
+
+
 async def test_a_session_goes_on_after_a_restart_as_if_there_was_none(deployed: Any) -> None:
     follow_up = (call("get_order", order_id="4417"), say("It is cancelled, <EMAIL_1>."))
 
@@ -88,7 +92,7 @@ async def test_a_session_goes_on_after_a_restart_as_if_there_was_none(deployed: 
     rebuilt, answer_after, trace_after = await talk(restart=True)
     assert rebuilt == kept
     assert answer_after == answer == "It is cancelled, anna.berg@example.com."
-    assert trace_after.steps == trace.steps
+    assert without_times(trace_after) == without_times(trace)
     assert json.loads(rebuilt[1][-1].content)["status"] == "cancelled"
     assert trace_after.metadata["turn"] == 2
     assert len(trace_after.messages()) == 10
