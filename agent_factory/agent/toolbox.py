@@ -21,6 +21,8 @@ from agent_factory.contracts.message import Message, ToolCall
 from agent_factory.core.error import FactoryError, ToolError
 
 _MAX_RESULT = 20_000
+_SHOWN = 500
+"""How many characters of an answer that cannot be read an agent gets to see."""
 
 
 @dataclass(frozen=True)
@@ -78,7 +80,7 @@ class Toolbox:
             return fail(call, 422, wrong)
         try:
             async with asyncio.timeout(deadline_seconds):
-                response = await self._send(operation, call.arguments)
+                response = await self._send(operation, call.arguments, deadline_seconds)
         except (TimeoutError, httpx.TimeoutException):
             return fail(call, 408, f"no answer within {deadline_seconds:g} s")
         except httpx.HTTPError as error:
@@ -89,7 +91,7 @@ class Toolbox:
             raise ToolError(f"{call.name} raised {type(error).__name__}: {error}. Mend the simulator.") from error
         return _to_result(call, response)
 
-    async def _send(self, operation: Operation, arguments: Mapping[str, Any]) -> httpx.Response:
+    async def _send(self, operation: Operation, arguments: Mapping[str, Any], seconds: float) -> httpx.Response:
         call = operation.to_call(arguments)
         return await self._client.request(
             call.method,
@@ -97,6 +99,7 @@ class Toolbox:
             params=call.query or None,
             headers={**self._headers, **call.headers},
             json=call.body,
+            timeout=seconds,
         )
 
 
@@ -113,7 +116,9 @@ def _to_result(call: ToolCall, response: httpx.Response) -> ToolResult:
         return fail(call, 502, f"the answer has {len(text)} characters, {_MAX_RESULT} at most are taken")
     try:
         body: Any = json.loads(text) if text else {}
-    except json.JSONDecodeError:
+    except json.JSONDecodeError as error:
+        if response.is_success and "json" in response.headers.get("content-type", ""):
+            return fail(call, 502, f"the answer is broken JSON ({error}): {text[:_SHOWN]}")
         body = text
     if response.is_success:
         content = json.dumps(body, ensure_ascii=False, separators=(",", ":"))

@@ -22,6 +22,7 @@ from agent_factory.contracts.evaluation import (
     TasksetReport,
     Verdict,
 )
+from agent_factory.contracts.fault import Fault
 from agent_factory.contracts.message import Message, Tool, ToolCall
 from agent_factory.contracts.model import ModelManifest, ModelStage
 from agent_factory.contracts.record import DEFAULT_PROJECT, Json, Part, Record
@@ -29,7 +30,6 @@ from agent_factory.contracts.release import Agent, Deployment, Release, Session
 from agent_factory.contracts.reward import RewardConfig
 from agent_factory.contracts.scenario import (
     LEVELS,
-    Fault,
     Level,
     Reply,
     Scenario,

@@ -10,24 +10,13 @@ from typing import Literal
 
 from pydantic import Field
 
+from agent_factory.contracts.fault import Fault
 from agent_factory.contracts.message import Message, ToolCall
 from agent_factory.contracts.record import Count, Json, Name, Part, Record
 
 Level = Literal["L1", "L2", "L3", "L4", "L5"]
 LEVELS: tuple[Level, ...] = ("L1", "L2", "L3", "L4", "L5")
 Split = Literal["train", "eval"]
-
-
-class Fault(Part):
-    """What goes wrong on purpose: the ``nth`` call (from 1) of ``tool`` answers ``status``.
-
-    Status 408 stands for a time-out. ``times`` is how many calls in a row are hit.
-    """
-
-    tool: str
-    status: int = Field(ge=400, le=599)
-    nth: int = Field(default=1, ge=1)
-    times: int = Field(default=1, ge=1)
 
 
 class Reply(Part):

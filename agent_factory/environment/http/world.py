@@ -1,15 +1,14 @@
-"""The HTTP kind: a recipe's OpenAPI document as tools, its ASGI simulator behind them.
+"""The HTTP kind: a recipe's OpenAPI document as tools, and behind them whatever answers.
 
-One simulator in this process serves many episodes, each with a world of its own. Invariant: a tool
-call goes through HTTP semantics (route, status, JSON body) as it would to a live service, only
-without a socket.
+One backend serves many episodes, each with a world of its own. Invariant: a tool call goes through
+HTTP semantics (route, status, JSON body) and past the scenario's faults, whoever answers.
 """
 
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
-from typing import Any, Protocol
+from dataclasses import replace
 
 import httpx
 
@@ -21,83 +20,61 @@ from agent_factory.contracts.scenario import Scenario
 from agent_factory.core.clock import new_id
 from agent_factory.core.error import InputError
 from agent_factory.core.recipe import Recipe
-from agent_factory.environment.http.fault import FaultGate, Receive, Scope, Send
-
-
-class Simulator(Protocol):
-    """What ``[recipe] simulator`` in build.toml makes: an ASGI application with a world an episode.
-
-    Requests name their episode in the header ``X-Episode``.
-    """
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None: ...
-
-    def install(self, episode: str, state: dict[str, Any]) -> None:
-        """Give an episode its world, a copy of ``state``."""
-        ...
-
-    def snapshot(self, episode: str) -> dict[str, Any]:
-        """A copy of the world as it is now."""
-        ...
-
-    def drop(self, episode: str) -> None:
-        """Forget a world; one that is not there is no fault."""
-        ...
+from agent_factory.environment.http.backend import Backend, SimulatorBackend
+from agent_factory.environment.http.fault import EPISODE_HEADER, FaultTransport, check_faults
 
 
 class HttpWorld:
-    """A simulator with faults in front of it, and the client that reaches it."""
+    """What answers, with faults in front of it, and the client that reaches it."""
 
     def __init__(self, recipe: Recipe) -> None:
         self.recipe = recipe
         self.tools: OpenApiTools = read_tools(recipe.openapi, str(recipe.folder / "openapi.yaml"))
-        make = recipe.load_part("simulator")
-        with recipe.blame("simulator"):
-            self.simulator: Simulator = make()
-        self.gate = FaultGate(self._answer, self.tools)
-        transport = httpx.ASGITransport(app=self.gate)  # pyright: ignore[reportArgumentType]
-        self.client = httpx.AsyncClient(transport=transport, base_url="http://simulator", timeout=None)  # noqa: S113
+        self.backend: Backend = SimulatorBackend(recipe)
+        base = self.backend.base_url
+        self.faults = FaultTransport(self.backend.transport, self.tools, httpx.URL(base).path)
+        self.client = httpx.AsyncClient(transport=self.faults, base_url=base, timeout=None)  # noqa: S113
         self.toolbox = Toolbox(self.tools, self.client)
 
     def make(self) -> HttpEnvironment:
         """An environment for one episode."""
         return HttpEnvironment(self)
 
-    async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
-        with self.recipe.blame("simulator"):
-            await self.simulator(scope, receive, send)
-
 
 class HttpEnvironment:
-    """The world of one episode, by its name in the simulator."""
+    """The world of one episode, by its name behind the client."""
 
     def __init__(self, world: HttpWorld) -> None:
         self.tools: tuple[Tool, ...] = ()
         self._world = world
-        self.name = new_id("episode")
-        self._toolbox = world.toolbox.with_headers({"X-Episode": self.name})
+        self._name = new_id("episode")
+        self._toolbox = world.toolbox.with_headers({EPISODE_HEADER: self._name})
 
     async def reset(self, scenario: Scenario, seed: int) -> None:
-        """See ``Environment``. The simulator knows no chance: what a world draws stands in the scenario's state."""
-        self.tools = _find_tools(self._world.tools, scenario, self._world.recipe.name)
-        with self._world.recipe.blame("simulator"):
-            self._world.simulator.install(self.name, dict(scenario.state))
-        self._world.gate.install(self.name, scenario.faults)
+        """See ``Environment``: the faults are drawn from ``seed``."""
+        world = self._world
+        self.tools = _find_tools(world.tools, scenario, world.recipe.name)
+        check_faults(scenario, world.tools, world.backend.rewinds)
+        await world.backend.install(self._name, scenario)
+        world.faults.install(self._name, scenario.faults, seed)
 
     async def step(self, call: ToolCall, deadline_seconds: float) -> ToolResult:
         """See ``Environment``."""
-        return await self._toolbox.call(call, deadline_seconds)
+        result = await self._toolbox.call(call, deadline_seconds)
+        hits = self._world.faults.take_hits(self._name)
+        if not hits:
+            return result
+        delay = sum(hit.delay_seconds for hit in hits)
+        return replace(result, injected=", ".join(hit.fault for hit in hits), delay_seconds=delay)
 
     async def state(self) -> Json:
         """See ``Environment``."""
-        with self._world.recipe.blame("simulator"):
-            return self._world.simulator.snapshot(self.name)
+        return await self._world.backend.snapshot(self._name)
 
     async def close(self) -> None:
         """See ``Environment``."""
-        self._world.gate.drop(self.name)
-        with self._world.recipe.blame("simulator"):
-            self._world.simulator.drop(self.name)
+        self._world.faults.drop(self._name)
+        await self._world.backend.drop(self._name)
 
 
 @asynccontextmanager
