@@ -18,7 +18,8 @@ from agent_factory.core.store import Store
 STAGES = ("base", "sft", "policy")
 """The stages whose models can play, in the order of training."""
 
-_SPLITS = {"rollout": "train", "evaluation": "eval"}
+SPLITS = {"rollout": "train", "evaluation": "eval"}
+"""The split of the scenarios that each kind of order plays."""
 
 
 class Lineup(NamedTuple):
@@ -43,7 +44,7 @@ def read_lineup(store: Store, order: Order) -> Lineup:
     """
     asked = EpisodeRequest.model_validate(order.request)
     build = store.get(BuildSpec, asked.build)
-    scenarios = store.get(ScenarioSet, asked.scenarios or f"{build.id}-{_SPLITS[order.kind]}")
+    scenarios = store.get(ScenarioSet, asked.scenarios or f"{build.id}-{SPLITS[order.kind]}")
     require_set(order.kind, build, scenarios)
     if asked.model is not None:
         model = store.get(ModelManifest, asked.model)
@@ -62,11 +63,11 @@ def require_set(kind: str, build: BuildSpec, found: ScenarioSet) -> None:
             f"the set {found.id!r} is of recipe {found.recipe!r}, build {build.id!r} of {build.recipe!r}: "
             "a model plays the scenarios of its own recipe"
         )
-    if found.split != _SPLITS[kind]:
+    if found.split != SPLITS[kind]:
         made = {"rollout": "POST /env/scenarios", "evaluation": "POST /eval/taskset"}[kind]
         raise InputError(
             f"the set {found.id!r} holds {found.split!r} scenarios, "
-            f"expected {_SPLITS[kind]!r} ones for {kind}s: {made} makes them"
+            f"expected {SPLITS[kind]!r} ones for {kind}s: {made} makes them"
         )
 
 

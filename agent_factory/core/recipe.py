@@ -23,9 +23,13 @@ from typing import Any
 import yaml
 
 from agent_factory.contracts.record import NAME_PATTERN
-from agent_factory.core.digest import digest_folder, digest_json
+from agent_factory.core.digest import digest_bytes, digest_folder, digest_json
 from agent_factory.core.error import FactoryError, InputError, NotFoundError, RecipeError
 from agent_factory.core.settings import get_settings
+
+# What no answer of a tool comes from: orders, bounds, names for redaction; and the parts that draw, play or judge.
+_NO_WORLD = frozenset({"build.toml", "gate.toml", "names.txt", "__pycache__"})
+_NO_WORLD_PARTS = ("scenarios", "predecessor", "judge")
 
 
 class Recipe:
@@ -39,6 +43,18 @@ class Recipe:
     def digest(self) -> str:
         """Digest over all files of the folder."""
         return digest_folder(self.folder)
+
+    @cached_property
+    def world(self) -> dict[str, str]:
+        """Digests of what answers the tools (openapi.yaml, the simulator), by file or folder: a trace keeps them."""
+        targets = (self.target_of(part) for part in _NO_WORLD_PARTS)
+        others = {self.source_of(target).name for target in targets if isinstance(target, str)}
+        found = [path for path in sorted(self.folder.iterdir()) if path.name not in _NO_WORLD | others]
+        return {
+            path.name: (digest_folder(path) if path.is_dir() else digest_bytes(path.read_bytes()))[:16]
+            for path in found
+            if path.suffix != ".md"
+        }
 
     @cached_property
     def settings(self) -> dict[str, Any]:

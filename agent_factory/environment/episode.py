@@ -87,7 +87,7 @@ class Player:
             outcome=None if outcome is None else hide_outcome(shield, outcome),
             failure=turn.failure,
             fault=turn.fault,
-            metadata=_describe(scenario, sample),
+            metadata=_describe(self.recipe, scenario, sample),
         )
 
     async def _converse(self, conversation: Conversation, task: Task, seconds: float | None) -> Turn:
@@ -154,15 +154,16 @@ def leave_out(player: Player, scenario: Scenario, sample: int, cause: str) -> Tr
         steps=(),
         failure=cause,
         fault="engine" if cause.startswith("deadline:") else "environment",
-        metadata=_describe(scenario, sample),
+        metadata=_describe(player.recipe, scenario, sample),
     )
 
 
-def _describe(scenario: Scenario, sample: int) -> Json:
+def _describe(recipe: Recipe, scenario: Scenario, sample: int) -> Json:
     return {
         "level": scenario.level,
         "kind": scenario.kind,
         "template": scenario.template,
         "sample": sample,
         "scenario_digest": digest_json(scenario.content()),
+        "world": {**recipe.world},
     }

@@ -51,7 +51,7 @@ async def run_episodes(
     cause. ``environment`` is a build's ``[environment]``, the recipe's as it stands without it.
     ``shielded`` keeps personal data from the model; scripted agents do without.
     """
-    make_shield = _shields(recipe) if shielded else NoShield
+    make_shield = open_shields(recipe) if shielded else NoShield
     async with open_world(recipe, environment) as world:
         player = Player(
             world=world,
@@ -105,7 +105,8 @@ async def _play_one(player: Player, scenario: Scenario, sample: int, seconds: fl
         return leave_out(player, scenario, sample, f"scenario: {error}")
 
 
-def _shields(recipe: Recipe) -> Callable[[], ShieldLike]:
+def open_shields(recipe: Recipe) -> Callable[[], ShieldLike]:
+    """What makes the privacy shield of an episode, with the recipe's names."""
     # Presidio is heavy: who plays scripted agents does not load it.
     from agent_factory.privacy.redactor import open_redactor
     from agent_factory.privacy.shield import Shield
