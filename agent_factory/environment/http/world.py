@@ -47,21 +47,24 @@ class HttpEnvironment:
     def __init__(self, world: HttpWorld) -> None:
         self.tools: tuple[Tool, ...] = ()
         self._world = world
-        self._name = new_id("episode")
-        self._toolbox = world.toolbox.with_headers({EPISODE_HEADER: self._name})
+        self.name = new_id("episode")
+        self._toolbox = world.toolbox.with_headers({EPISODE_HEADER: self.name})
 
     async def reset(self, scenario: Scenario, seed: int) -> None:
         """See ``Environment``: the faults are drawn from ``seed``."""
         world = self._world
         self.tools = _find_tools(world.tools, scenario, world.recipe.name)
         check_faults(scenario, world.tools, world.backend.rewinds)
-        await world.backend.install(self._name, scenario)
-        world.faults.install(self._name, scenario.faults, seed)
+        await world.backend.install(self.name, scenario)
+        world.faults.install(self.name, scenario.faults, seed)
 
     async def step(self, call: ToolCall, deadline_seconds: float) -> ToolResult:
         """See ``Environment``."""
-        result = await self._toolbox.call(call, deadline_seconds)
-        hits = self._world.faults.take_hits(self._name)
+        return self.tell_hits(await self._toolbox.call(call, deadline_seconds))
+
+    def tell_hits(self, result: ToolResult) -> ToolResult:
+        """A result with the faults that hit the episode's calls since this was asked last."""
+        hits = self._world.faults.take_hits(self.name)
         if not hits:
             return result
         delay = sum(hit.delay_seconds for hit in hits)
@@ -69,12 +72,12 @@ class HttpEnvironment:
 
     async def state(self) -> Json:
         """See ``Environment``."""
-        return await self._world.backend.snapshot(self._name)
+        return await self._world.backend.snapshot(self.name)
 
     async def close(self) -> None:
         """See ``Environment``."""
-        self._world.faults.drop(self._name)
-        await self._world.backend.drop(self._name)
+        self._world.faults.drop(self.name)
+        await self._world.backend.drop(self.name)
 
 
 @asynccontextmanager
