@@ -165,7 +165,13 @@ def demo_state() -> World:
                 "technician": "312",
             }
         },
-        "faults": {"oil leak": {"part": "1207"}, "bearing wear": {"part": "1215"}},
+        "faults": {
+            "drive overheating": {"part": "1215"},
+            "rotor imbalance": {"part": "1215"},
+            "bearing wear": {"part": "1215"},
+            "line blockage": {"part": "1207"},
+            "oil leak": {"part": "1207"},
+        },
         "parts": {
             "1207": {"name": "rubber seal", "stock": 4, "bin": "7304"},
             "1215": {"name": "steel belt", "stock": 0, "bin": "7118"},

@@ -152,6 +152,13 @@ def diagnose(machine):
     return SYMPTOMS[frozenset(shown)] if shown else None
 
 
+def test_every_fault_is_in_policy_tools_and_both_worlds():
+    known = set(RECIPE.openapi["components"]["schemas"]["Fault"]["enum"])
+
+    assert set(SYMPTOMS.values()) == set(DEMO()["faults"]) == known
+    assert set(draw_scenarios(RECIPE, "train", 5, 0)[0].state["faults"]) == known
+
+
 @pytest.mark.parametrize("split", ["train", "eval"])
 def test_the_order_that_solves_a_check_is_for_the_fault_that_policy_reads_from_the_sensors(split):
     checks = [s for s in draw_scenarios(RECIPE, split, 300, 2) if s.kind in ("check_machine", "check_and_reserve")]
