@@ -26,6 +26,7 @@ from agent_factory.api import (
     lineage,
     order,
     otlp,
+    replay,
     runtime,
     training,
 )
@@ -87,6 +88,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         forget,
         lineage,
         environment,
+        replay,
         training,
         evaluation,
         runtime,

@@ -10,8 +10,11 @@ from agent_factory.cli.build import Key
 from agent_factory.cli.desk import open_desk, response
 from agent_factory.cli.number import MOST, Seed, number
 from agent_factory.cli.output import JsonFlag, show
+from agent_factory.cli.replay import replay, rescore
 
-app = typer.Typer(help="Environments: scenarios, run, trace.", no_args_is_help=True)
+app = typer.Typer(help="Environments: scenarios, run, trace, replay, rescore.", no_args_is_help=True)
+app.command("replay")(replay)
+app.command("rescore")(rescore)
 
 
 @app.command("scenarios")

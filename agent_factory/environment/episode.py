@@ -113,9 +113,7 @@ class Player:
         if turn.fault not in (None, "agent"):
             return None
         outcome = await task.grade(turn.answer)
-        if turn.failure is None:
-            return outcome
-        return outcome.model_copy(update={"success": False, "reward": 0.0, "reasons": (turn.failure, *outcome.reasons)})
+        return outcome if turn.failure is None else fail_outcome(outcome, turn.failure)
 
     def _sampling_of(self, scenario: Scenario, sample: int) -> Sampling:
         if self.sampling.temperature == 0:
@@ -127,6 +125,11 @@ class Player:
 def name_trace(run: str, scenario: Scenario, sample: int) -> str:
     """The id of the trace of an episode."""
     return f"{run}-{scenario.id}-{sample}"
+
+
+def fail_outcome(outcome: Outcome, failure: str) -> Outcome:
+    """The outcome of an episode that the agent itself ended early: failed, whatever the world looks like."""
+    return outcome.model_copy(update={"success": False, "reward": 0.0, "reasons": (failure, *outcome.reasons)})
 
 
 def hide_outcome(shield: ShieldLike, outcome: Outcome) -> Outcome:

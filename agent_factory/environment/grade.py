@@ -7,7 +7,7 @@ or the order in which the agent got there.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from functools import lru_cache
 from typing import Any, NamedTuple
 
@@ -53,9 +53,15 @@ def grade(
     calls: Iterable[CallRecord],
 ) -> Outcome:
     """The outcome of an episode that led from one state to another and ended with the revealed ``answer``."""
-    changes = find_changes(before, after)
-    reasons = [*_check_state(rules, changes), *_check_answer(rules, answer)]
     succeeded = {record.call.name for record in calls if record.result.ok}
+    return grade_changes(rules, find_changes(before, after), answer, succeeded)
+
+
+def grade_changes(
+    rules: SuccessRules, changes: Mapping[str, Any], answer: str | None, succeeded: Collection[str]
+) -> Outcome:
+    """The outcome of an episode by what it changed, its ``answer``, and the tools called with success."""
+    reasons = [*_check_state(rules, changes), *_check_answer(rules, answer)]
     violations = tuple(f"called {tool}" for tool in rules.must_not_call if tool in succeeded)
     success = not reasons and not violations
     return Outcome(
@@ -64,7 +70,7 @@ def grade(
         graded_by=GRADED_BY,
         reasons=tuple(reasons),
         policy_violations=violations,
-        changes=changes,
+        changes={**changes},
     )
 
 

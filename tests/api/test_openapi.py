@@ -36,6 +36,8 @@ ENDPOINTS = [
     "POST /env/scenarios",
     "POST /env/run",
     "GET /env/run/{run_id}/trace",
+    "POST /env/replay",
+    "POST /env/rescore",
     "POST /train/jobs",
     "POST /train/{job}/reward-config",
     "GET /train/{job}/status",

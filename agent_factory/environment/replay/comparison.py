@@ -28,11 +28,14 @@ def is_whole(trace: Trace) -> bool:
 
 def compare(recorded: Trace, replayed: Trace) -> tuple[Difference, ...]:
     """Where the two differ, step by step, then at the end; empty where they are the same."""
+    ends = _differences(None, _end_of(recorded), _end_of(replayed)) if is_whole(recorded) else ()
+    return (*compare_steps(recorded, replayed), *ends)
+
+
+def compare_steps(recorded: Trace, replayed: Trace) -> tuple[Difference, ...]:
+    """Where the steps of the two differ."""
     steps = zip_longest(recorded.steps, replayed.steps)
-    found = [one for index, (old, new) in enumerate(steps) for one in _compare_step(index, old, new)]
-    if is_whole(recorded):
-        found += _differences(None, _end_of(recorded), _end_of(replayed))
-    return tuple(found)
+    return tuple(one for index, (old, new) in enumerate(steps) for one in _compare_step(index, old, new))
 
 
 def _compare_step(index: int, old: Step | None, new: Step | None) -> Iterator[Difference]:

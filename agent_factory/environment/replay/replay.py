@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 from agent_factory.agent.shielding import NoShield, ShieldLike
 from agent_factory.contracts.replay import Replay
+from agent_factory.contracts.scenario import Scenario
 from agent_factory.contracts.trace import Trace
 from agent_factory.core.error import ConflictError, FactoryError
 from agent_factory.core.played import Found
@@ -25,7 +26,9 @@ from agent_factory.environment.world import World, open_world
 CONCURRENCY = 32
 
 
-class _Job(NamedTuple):
+class Job(NamedTuple):
+    """A trace to play again: its place among those asked for, and what it is played in."""
+
     at: int
     trace: Trace
     origin: Origin
@@ -38,7 +41,7 @@ async def replay_traces(archive: Archive, found: Sequence[Found], kind: str | No
     """
     told: dict[int, Replay] = {}
 
-    def tell(job: _Job, replayed: Trace) -> None:
+    def tell(job: Job, replayed: Trace) -> None:
         told[job.at] = judge(job.trace, replayed)
 
     def refuse(at: int, trace: Trace, reason: str) -> None:
@@ -51,21 +54,26 @@ async def replay_traces(archive: Archive, found: Sequence[Found], kind: str | No
 async def play_again(
     archive: Archive,
     found: Sequence[Found],
-    on_trace: Callable[[_Job, Trace], None],
+    on_trace: Callable[[Job, Trace], None],
     on_refusal: Callable[[int, Trace, str], None],
     kind: str | None = None,
+    choose: Callable[[Trace, Scenario], Scenario] = lambda trace, scenario: scenario,
 ) -> None:
-    """Play the recorded actions of traces; each comes to ``on_trace`` or, with the reason, to ``on_refusal``."""
-    groups: dict[tuple[str, str], list[_Job]] = {}
+    """Play the recorded actions of traces; each comes to ``on_trace`` or, with the reason, to ``on_refusal``.
+
+    ``choose`` may put a scenario of other rules in the place of the one that was played.
+    """
+    groups: dict[tuple[str, str], list[Job]] = {}
     for at, (trace, file) in enumerate(found):
         try:
             _require_steps(trace)
             origin = archive.find_origin(trace, file)
+            origin = origin._replace(scenario=choose(trace, origin.scenario))
         except FactoryError as error:
             on_refusal(at, trace, str(error))
             continue
         key = (origin.recipe.name, origin.section.model_dump_json())
-        groups.setdefault(key, []).append(_Job(at, trace, origin))
+        groups.setdefault(key, []).append(Job(at, trace, origin))
     for jobs in groups.values():
         recipe, section = jobs[0].origin.recipe, jobs[0].origin.section
         async with open_world(recipe, section, kind) as world:
@@ -74,13 +82,13 @@ async def play_again(
 
 async def _play_group(
     world: World,
-    jobs: Sequence[_Job],
-    on_trace: Callable[[_Job, Trace], None],
+    jobs: Sequence[Job],
+    on_trace: Callable[[Job, Trace], None],
     on_refusal: Callable[[int, Trace, str], None],
 ) -> None:
     places, shields = asyncio.Semaphore(CONCURRENCY), _Shields()
 
-    async def play(job: _Job) -> None:
+    async def play(job: Job) -> None:
         async with places:
             try:
                 replayed = await play_recorded(world, job.trace, job.origin, shields.of(job))
@@ -133,7 +141,7 @@ class _Shields:
     def __init__(self) -> None:
         self._redactors: dict[str, Callable[[], ShieldLike]] = {}
 
-    def of(self, job: _Job) -> Callable[[], ShieldLike]:
+    def of(self, job: Job) -> Callable[[], ShieldLike]:
         recipe = job.origin.recipe
         if not job.trace.pseudonyms:
             return NoShield
