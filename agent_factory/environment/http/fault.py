@@ -29,6 +29,10 @@ START = "-start"
 """Behind an episode's name: its world as it stood at the start, for reads that are stale."""
 
 
+INJECTED = "agent_factory.injected"
+"""The extension of a response by which what answers tells a fault of its own."""
+
+
 class Hit(NamedTuple):
     """A call that a fault hit: which tool, the fault's name, how much longer it would have taken in seconds."""
 
@@ -79,11 +83,6 @@ class FaultTransport(httpx.AsyncBaseTransport):
         """Forget an episode; one that is not there is no fault."""
         self._plans.pop(episode, None)
 
-    def tell(self, episode: str, hit: Hit) -> None:
-        """Note what hit a call of an episode, where not a fault of its scenario did."""
-        if episode in self._plans:
-            self._plans[episode].hits.append(hit)
-
     def take_hits(self, episode: str) -> tuple[Hit, ...]:
         """What hit the calls of an episode since this was asked last, in order."""
         plan = self._plans.get(episode)
@@ -98,7 +97,7 @@ class FaultTransport(httpx.AsyncBaseTransport):
         tool = None if plan is None or not plan.faults else self._routes.find_tool(request)
         found = None if plan is None or tool is None else plan.find(tool)
         if plan is None or tool is None or found is None:
-            return await self._answer.handle_async_request(request)
+            return await self._ask(plan, request)
         place, fault = found
         if fault.name == "timeout":
             deadline = _deadline_of(request)
@@ -117,8 +116,8 @@ class FaultTransport(httpx.AsyncBaseTransport):
             if request.method == "GET":
                 request.headers[EPISODE_HEADER] += START
                 plan.hits.append(Hit(tool, fault.name, 0.0))
-            return await self._answer.handle_async_request(request)
-        response = await self._answer.handle_async_request(request)
+            return await self._ask(plan, request)
+        response = await self._ask(plan, request)
         if fault.kind == "latency":
             seconds, deadline = fault.seconds or 0.0, _deadline_of(request)
             plan.hits.append(Hit(tool, fault.name, min(seconds, deadline)))
@@ -132,6 +131,12 @@ class FaultTransport(httpx.AsyncBaseTransport):
             return _with_body(response, body)
         plan.hits.append(Hit(tool, fault.name, 0.0))
         return _with_body(response, spoiled)
+
+    async def _ask(self, plan: _Plan | None, request: httpx.Request) -> httpx.Response:
+        response = await self._answer.handle_async_request(request)
+        if plan is not None and INJECTED in response.extensions:
+            plan.hits.append(Hit(self._routes.find_tool(request) or "", response.extensions[INJECTED], 0.0))
+        return response
 
     async def aclose(self) -> None:
         """Close what answers."""

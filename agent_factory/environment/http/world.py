@@ -18,19 +18,24 @@ from agent_factory.contracts.message import Tool, ToolCall
 from agent_factory.contracts.record import Json
 from agent_factory.contracts.scenario import Scenario
 from agent_factory.core.clock import new_id
+from agent_factory.core.digest import digest_json
 from agent_factory.core.error import InputError
 from agent_factory.core.recipe import Recipe
 from agent_factory.environment.http.backend import Backend, SimulatorBackend
 from agent_factory.environment.http.fault import EPISODE_HEADER, FaultTransport, check_faults
+from agent_factory.environment.http.live import LiveBackend
+from agent_factory.environment.http.playback import CassetteBackend
+from agent_factory.environment.http.recording import RecordingBackend
+from agent_factory.environment.http.setting import HttpSection, read_section
 
 
 class HttpWorld:
     """What answers, with faults in front of it, and the client that reaches it."""
 
-    def __init__(self, recipe: Recipe) -> None:
+    def __init__(self, recipe: Recipe, section: HttpSection | None = None) -> None:
         self.recipe = recipe
         self.tools: OpenApiTools = read_tools(recipe.openapi, str(recipe.folder / "openapi.yaml"))
-        self.backend: Backend = SimulatorBackend(recipe)
+        self.backend: Backend = _open_backend(recipe, section or HttpSection(), self.tools)
         base = self.backend.base_url
         self.faults = FaultTransport(self.backend.transport, self.tools, httpx.URL(base).path)
         self.client = httpx.AsyncClient(transport=self.faults, base_url=base, timeout=None)  # noqa: S113
@@ -82,16 +87,27 @@ class HttpEnvironment:
 
 @asynccontextmanager
 async def open_http_world(recipe: Recipe, settings: Json) -> AsyncGenerator[HttpWorld]:
-    """The recipe's simulator for the block; see ``OpenWorld``."""
-    if settings:
-        raise InputError(
-            f"recipe {recipe.name!r}: [environment.settings.http] has {sorted(settings)}, expected no settings"
-        )
-    world = HttpWorld(recipe)
+    """The recipe's tools and what answers them, for the block; see ``OpenWorld``."""
+    world = HttpWorld(recipe, read_section(settings, recipe.name))
     try:
         yield world
     finally:
         await world.client.aclose()
+
+
+def _open_backend(recipe: Recipe, section: HttpSection, tools: OpenApiTools) -> Backend:
+    openapi = digest_json(recipe.openapi)
+    if section.cassette is not None:
+        return CassetteBackend(recipe.folder / section.cassette, openapi, tools)
+    secrets: tuple[str, ...] = ()
+    if section.backend == "live":
+        backend = LiveBackend(section)
+        secrets = () if backend.key is None else (backend.key[1], backend.key[1].removeprefix("Bearer "))
+    else:
+        backend = SimulatorBackend(recipe)
+    if section.record is None:
+        return backend
+    return RecordingBackend(backend, recipe.folder / section.record, openapi, tools, secrets)
 
 
 def _find_tools(document: OpenApiTools, scenario: Scenario, recipe: str) -> tuple[Tool, ...]:
