@@ -42,6 +42,7 @@ traces = Table(
     Index("traces_by_day", "project", "day"),
     Index("traces_by_session", "project", "session_id"),
     UniqueConstraint("project", "id", name="traces_by_id"),
+    sqlite_autoincrement=True,  # the number of a trace that was forgotten is not given again
 )
 
 counters = Table(

@@ -1,7 +1,8 @@
 """The inbox of traces: durable before it is answered, idempotent by id, read by day.
 
 Invariants: a trace id stands once in a project; the same id with other content is refused, both digests
-named. Numbers become visible in their order, so that who has read up to one has missed none before it.
+named. Numbers become visible in their order and none is given twice, so that who has read up to one has missed
+none before it.
 What is asked of one project is never answered with another's.
 """
 

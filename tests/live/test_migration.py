@@ -12,10 +12,15 @@ from tests.unit.core.test_migration import (
     check_agents_become_a_projects_own,
     check_traces_become_a_projects_own,
     test_schema_is_what_the_code_knows,
+    test_the_number_of_a_removed_trace_is_not_given_again,
     test_upgrading_again_keeps_records,
 )
 
-__all__ = ["test_schema_is_what_the_code_knows", "test_upgrading_again_keeps_records"]
+__all__ = [
+    "test_schema_is_what_the_code_knows",
+    "test_the_number_of_a_removed_trace_is_not_given_again",
+    "test_upgrading_again_keeps_records",
+]
 
 pytestmark = pytest.mark.live
 

@@ -13,10 +13,12 @@ from alembic.runtime.migration import MigrationContext
 from sqlalchemy import Engine, text
 from sqlalchemy.exc import IntegrityError
 
-from agent_factory.contracts import Agent
+from agent_factory.contracts import Agent, Message, Step, Trace
+from agent_factory.core.erasure import erase_traces
 from agent_factory.core.migration import configure, upgrade
 from agent_factory.core.store import Store, open_engine
 from agent_factory.core.table import metadata
+from agent_factory.core.tracelog import TraceLog
 
 TRACE = (
     "INSERT INTO traces (number, id, project, day, source, received_at, digest, body) "
@@ -92,6 +94,41 @@ def check_agents_become_a_projects_own(engine: Engine) -> None:
     move(engine, command.downgrade, "0002")
     assert store.get(Agent, "night").project == "shop"
     store.engine.dispose()
+
+
+def test_numbers_of_removed_traces_stay_used_in_a_store_of_before(tmp_path: Path) -> None:
+    engine = open_engine(f"sqlite:///{tmp_path / 'old.db'}")
+    move(engine, command.upgrade, "0003")
+    for number, name in ((3, "a"), (7, "b")):
+        add(engine, number, name, "default")
+    before = read(engine)
+    for gone in range(2):  # traces 8 and 9 were reported, then forgotten
+        told = {"id": f"tomb-{gone}", "project": "default", "body": "{}"}
+        with engine.begin() as connection:
+            connection.execute(text(RECORD.replace("'Agent'", "'Tombstone'")), told)
+    upgrade(engine)
+    assert read(engine) == before
+    store = Store(str(engine.url))
+    assert add_next(store, "c") == 10
+    move(engine, command.downgrade, "0003")
+    assert [row[:2] for row in read(engine)] == [(3, "a"), (7, "b"), (10, "c")]
+    store.engine.dispose()
+    engine.dispose()
+
+
+def add_next(store: Store, name: str) -> int:
+    """Take a trace in; its number."""
+    step = Step(index=0, observation=(), action=Message(role="assistant", content="Yes."))
+    TraceLog(store).add([Trace(id=name, created_at=NOW, started_at=NOW, source="import", steps=(step,))])
+    return TraceLog(store).arrivals("default")[-1].last_number
+
+
+def test_the_number_of_a_removed_trace_is_not_given_again(store: Store) -> None:
+    newest = max(add_next(store, name) for name in ("a", "b"))
+    assert erase_traces(store, "default", ["b"]) == 1
+    assert add_next(store, "c") > newest
+    assert erase_traces(store, "default", ["a", "c"]) == 2
+    assert add_next(store, "d") > newest + 1
 
 
 def test_schema_is_what_the_code_knows(store: Store) -> None:
