@@ -17,7 +17,7 @@ UV := UV_COMPILE_BYTECODE=1 $(if $(PIP_FIND_LINKS),UV_FIND_LINKS="$(PIP_FIND_LIN
 TORCH := $(if $(PIP_FIND_LINKS),"torch==$(TORCH_VERSION)",--require-hashes -r requirements-torch.lock)
 COMPILE := pip compile --generate-hashes --no-header
 
-.PHONY: help setup run test up down status check bench format lock
+.PHONY: help setup run test up down status check bench bfcl format lock
 
 help:  ## list the verbs
 	@sed -n 's/^\([a-z]*\):[^#]*## /  make \1\t/p' Makefile | expand -t 16
@@ -57,6 +57,11 @@ check: setup  ## lint, types, import rules, Dagster definitions
 
 bench: setup  ## measure; ONLY=<name> for one benchmark
 	$(BIN)/python -m benchmarks $(if $(ONLY),--only $(ONLY))
+
+# Its dependencies (numpy 1.26.4, openai, anthropic, ...) contradict ours and are not needed by its classes: a folder
+# of its own keeps `uv pip check` true. mpmath, which they do need, is there with torch.
+bfcl: setup  ## install BFCL's multi-turn cases and classes, an evaluation set, beside the rest
+	$(UV) pip install --quiet --no-deps --require-hashes --target .venv/bfcl -r requirements-bfcl.lock
 
 format: setup  ## put the code into its form
 	$(BIN)/ruff check --fix .

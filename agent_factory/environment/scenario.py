@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from agent_factory.contracts.record import DEFAULT_PROJECT
@@ -42,27 +42,55 @@ def make_scenario_set(
     raises, and ConflictError where another set stands under ``set_id``. Not to be called from inside an event loop.
     """
     scenarios = draw_scenarios(recipe, split, count, seed)
-    path, digest = f"scenarios/{set_id}.jsonl", _digest(scenarios)
-    record = ScenarioSet(
+    record = describe_set(scenarios, recipe.name, set_id=set_id, build=build, split=split, seed=seed, project=project)
+    return keep_set(store, artifacts, record, scenarios, lambda: prove_solvable(recipe, scenarios))
+
+
+def describe_set(
+    scenarios: Sequence[Scenario],
+    recipe: str,
+    *,
+    set_id: str,
+    split: Split,
+    seed: int,
+    build: str | None = None,
+    project: str = DEFAULT_PROJECT,
+) -> ScenarioSet:
+    """The record of a set of these scenarios; nothing is written."""
+    return ScenarioSet(
         id=set_id,
         project=project,
         created_at=clock.now(),
-        recipe=recipe.name,
+        recipe=recipe,
         build=build,
         split=split,
         seed=seed,
         count=len(scenarios),
         per_level=dict(Counter(scenario.level for scenario in scenarios)),
-        path=path,
-        digest=digest,
+        path=f"scenarios/{set_id}.jsonl",
+        digest=_digest(scenarios),
     )
-    known = store.peek(ScenarioSet, set_id)
-    if known is not None and (known.project, known.digest) == (project, digest) and artifacts.exists(path):
+
+
+def keep_set(
+    store: Store,
+    artifacts: Artifacts,
+    record: ScenarioSet,
+    scenarios: Sequence[Scenario],
+    prove: Callable[[], None],
+) -> ScenarioSet:
+    """Prove and keep a set; the one that is there already, if it is the same.
+
+    Raises what ``prove`` raises, and ConflictError where another set stands under the id.
+    """
+    known = store.peek(ScenarioSet, record.id)
+    same = known is not None and (known.project, known.digest) == (record.project, record.digest)
+    if known is not None and same and artifacts.exists(record.path):
         return known
     if known is not None:
         store.put(record)  # refuses another content under this id, and another project's
-    prove_solvable(recipe, scenarios)
-    artifacts.write_text(path, "".join(scenario.model_dump_json() + "\n" for scenario in scenarios))
+    prove()
+    artifacts.write_text(record.path, "".join(scenario.model_dump_json() + "\n" for scenario in scenarios))
     store.put(record)
     return record
 
