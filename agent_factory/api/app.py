@@ -28,6 +28,7 @@ from agent_factory.api import (
     otlp,
     replay,
     runtime,
+    timeline_page,
     training,
 )
 from agent_factory.api.context import Context, SessionRoom
@@ -89,6 +90,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         lineage,
         environment,
         replay,
+        timeline_page,
         training,
         evaluation,
         runtime,

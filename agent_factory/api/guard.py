@@ -2,7 +2,7 @@
 
 Invariant: a server with keys asks for one from everyone; a server without any answers only this
 machine, under a loopback name, so that neither the network nor a web page reaches it. The labelling
-pages also open to the cookie that their login gives to those who know a key, and the pages that describe
+pages and timelines also open to the cookie that their login gives to those who know a key, and the pages that describe
 the API to a browser that sends a key as the password of HTTP Basic; nothing else does.
 """
 
@@ -19,7 +19,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from agent_factory.api.error import render_error
 from agent_factory.api.keyring import Caller, Keyring
-from agent_factory.api.visitor import LOGIN, PAGES, Doorman
+from agent_factory.api.visitor import LOGIN, Doorman, is_page
 from agent_factory.core.error import AccessError, FactoryError, TooLargeError
 
 _OPEN = frozenset({"/health", "/health/ready"})
@@ -75,7 +75,7 @@ class Guard:
 
     def _must_sign_in(self, path: str, headers: Headers) -> bool:
         """Whether a page is asked for by somebody who has given neither key nor cookie."""
-        if not self.keyring.keyed or not _is_page(path) or path == LOGIN:
+        if not self.keyring.keyed or not is_page(path) or path == LOGIN:
             return False
         return self.doorman.recognize(cookie_parser(headers.get("cookie", ""))) is None
 
@@ -92,7 +92,7 @@ class Guard:
         if scope["path"] in _OPEN:
             return
         if self.keyring.keyed:
-            if caller is None and not _is_page(scope["path"]):  # see _must_sign_in for pages
+            if caller is None and not is_page(scope["path"]):  # see _must_sign_in for pages
                 raise AccessError("no API key, or the wrong one: send 'Authorization: Bearer <key>'")
             return
         client = scope.get("client")
@@ -117,10 +117,6 @@ def _read_password(given: str) -> str:
         return base64.b64decode(given.strip(), validate=True).decode().partition(":")[2]
     except (binascii.Error, UnicodeDecodeError):
         return ""
-
-
-def _is_page(path: str) -> bool:
-    return path == PAGES or path.startswith(f"{PAGES}/")
 
 
 def _host_name(host: str) -> str:

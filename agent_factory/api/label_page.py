@@ -17,7 +17,7 @@ from agent_factory.api.context import Context, Ctx
 from agent_factory.api.keyring import Caller
 from agent_factory.api.label import progress_of, require_traces
 from agent_factory.api.label_view import Shown, draw, show_trace
-from agent_factory.api.visitor import COOKIE, LOGIN, PAGES, Doorman, Visitor, require_same_origin
+from agent_factory.api.visitor import COOKIE, LOGIN, PAGES, Doorman, Visitor, is_timeline, require_same_origin
 from agent_factory.contracts.record import Name
 from agent_factory.core.error import AccessError, ConflictError, FactoryError, InputError, NotFoundError
 from agent_factory.data.labelling import queue
@@ -71,7 +71,7 @@ def score(
             comment=read_comment(comment),
             tags=read_tags([*tag, *tags.split(",")]),
         )
-        queue.answer(desk.store, desk.project, visitor.reviewer, word)
+        queue.answer(desk.store, word)
 
     return _act(request, context, token, "score", keep)
 
@@ -100,7 +100,7 @@ def compare(
             comment=read_comment(comment),
             tags=read_tags([*tag, *tags.split(",")]),
         )
-        queue.answer(desk.store, desk.project, visitor.reviewer, word)
+        queue.answer(desk.store, word)
 
     return _act(request, context, token, "compare", keep)
 
@@ -152,7 +152,7 @@ def login(
         named = caller is not None and caller.name is not None
         name = context.keyring.sign(caller, None if named else " ".join(reviewer.split()))
         place = project.strip() or context.project
-        response = RedirectResponse(to if to in _PLACES.values() else PAGES, status_code=303)
+        response = RedirectResponse(_place_of(to), status_code=303)
         doorman_of(request).admit(response, request, name, caller.choose(place, place) if caller else place, caller)
     except AccessError as error:
         return _draw_login(context, to, error.status, str(error), reviewer)
@@ -167,7 +167,7 @@ def logout(request: Request, token: Token) -> Response:
     """Forget the reviewer."""
     doorman_of(request).require_token(request, token)
     response = RedirectResponse(LOGIN, status_code=303)
-    response.delete_cookie(COOKIE, path=PAGES)
+    response.delete_cookie(COOKIE, path="/")
     return response
 
 
@@ -230,6 +230,11 @@ def _take(desk: Context, reviewer: str, kind: ItemKind) -> tuple[Assignment | No
     return None, []
 
 
+def _place_of(to: str) -> str:
+    """Where to go after signing in: a page of ours, whatever was asked for."""
+    return to if to in _PLACES.values() or is_timeline(to) else PAGES
+
+
 def _read_key(context: Context, given: str) -> Caller | None:
     """Whose key it is; None where the server has none. AccessError where it is nobody's."""
     caller = context.keyring.recognize(given)
@@ -242,7 +247,7 @@ def _draw_login(context: Context, to: str, status: int = 200, message: str = "",
     return draw(
         "login.html.j2",
         status,
-        to=to if to in _PLACES.values() else PAGES,
+        to=_place_of(to),
         message=message,
         reviewer=reviewer,
         project=context.project,

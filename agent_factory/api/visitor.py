@@ -1,6 +1,6 @@
-"""Who sits before the labelling pages: a signed cookie that names the reviewer and the project.
+"""Who sits before the labelling pages and timelines: a signed cookie that names the reviewer and the project.
 
-The cookie is http-only and same-site, and goes to the pages alone; where the server has keys, it is
+The cookie is http-only and same-site; where the server has keys, it is
 given to those who know one, and names the reviewer that the key names. Invariant: it cannot be made or
 changed without the server's secret, ends with its key, and opens nothing but the pages of its project.
 """
@@ -10,6 +10,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import hmac
+import re
 import time
 from collections.abc import Mapping
 from urllib.parse import urlsplit
@@ -26,8 +27,19 @@ from agent_factory.privacy.key import read_key
 
 COOKIE = "factory_reviewer"
 PAGES = "/label"
+_TIMELINE = re.compile(r"/env/trace/[A-Za-z0-9][A-Za-z0-9_.\-]{0,127}/(timeline|screenshot/[0-9a-f]{64})")
 LOGIN = "/label/login"
 LIFETIME_SECONDS = 12 * 3600
+
+
+def is_page(path: str) -> bool:
+    """Whether a person's browser asks for it: a labelling page, or the timeline of a trace and its pictures."""
+    return path == PAGES or path.startswith(f"{PAGES}/") or is_timeline(path)
+
+
+def is_timeline(path: str) -> bool:
+    """Whether it is the timeline of a trace, or a picture on it."""
+    return _TIMELINE.fullmatch(path) is not None
 
 
 class Visitor(Part):
@@ -56,7 +68,7 @@ class Doorman:
             COOKIE,
             f"{body}.{self._sign('cookie', body)}",
             max_age=LIFETIME_SECONDS,
-            path=PAGES,
+            path="/",
             httponly=True,
             samesite="strict",
             secure=request.url.scheme == "https",
