@@ -12,11 +12,13 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
+from urllib.parse import urlencode
 
 import httpx
 
 from agent_factory.agent.argument import ArgumentCheck
-from agent_factory.agent.openapi import OpenApiTools, Operation
+from agent_factory.agent.openapi import OpenApiTools
+from agent_factory.agent.operation import Operation
 from agent_factory.contracts.message import Message, ToolCall
 from agent_factory.core.error import FactoryError, ToolError
 
@@ -93,12 +95,14 @@ class Toolbox:
 
     async def _send(self, operation: Operation, arguments: Mapping[str, Any], seconds: float) -> httpx.Response:
         call = operation.to_call(arguments)
+        form = {} if call.form is None else {"Content-Type": "application/x-www-form-urlencoded"}
         return await self._client.request(
             call.method,
             call.url,
             params=call.query or None,
-            headers={**self._headers, **call.headers},
+            headers={**call.headers, **form, **self._headers},
             json=call.body,
+            content=None if call.form is None else urlencode(call.form),
             timeout=seconds,
         )
 

@@ -30,6 +30,8 @@ from agent_factory.core.settings import get_settings
 # What no answer of a tool comes from: orders, bounds, names for redaction; and the parts that draw, play or judge.
 _NO_WORLD = frozenset({"build.toml", "gate.toml", "names.txt", "__pycache__"})
 _NO_WORLD_PARTS = ("scenarios", "predecessor", "judge")
+_MAX_OPENAPI = 2_000_000
+"""Characters of an openapi.yaml: beyond that, reading it takes minutes, and no agent has so many tools."""
 
 
 class Recipe:
@@ -74,9 +76,15 @@ class Recipe:
     @cached_property
     def openapi(self) -> dict[str, Any]:
         """``openapi.yaml`` as read; what it must hold is checked by ``agent.openapi``."""
+        text = self._read("openapi.yaml")
+        if len(text) > _MAX_OPENAPI:
+            raise InputError(
+                f"{self.folder / 'openapi.yaml'} has {len(text)} characters, {_MAX_OPENAPI} at most are read; "
+                "leave out the operations that are no tools of the agent"
+            )
         try:
-            found = yaml.safe_load(self._read("openapi.yaml"))
-        except yaml.YAMLError as error:
+            found = yaml.safe_load(text)
+        except (yaml.YAMLError, RecursionError) as error:
             raise InputError(f"{self.folder / 'openapi.yaml'} is not YAML: {error}") from error
         if not isinstance(found, dict):
             raise InputError(f"{self.folder / 'openapi.yaml'} holds {type(found).__name__}, expected a mapping")

@@ -42,6 +42,8 @@ def test_digest_follows_contents_and_passes_over_byte_code(folder: Path) -> None
         ("gate.toml", b"x =", "gate.toml is not TOML"),
         ("openapi.yaml", b"a: [", "openapi.yaml is not YAML"),
         ("openapi.yaml", b"- a", "holds list, expected a mapping"),
+        ("openapi.yaml", b"a: " + b"x" * 2_000_000, "2000003 characters, 2000000 at most"),
+        ("openapi.yaml", b"[" * 5_000, "openapi.yaml is not YAML: maximum recursion"),
         ("policy.md", b"\xff\xfe", "policy.md is not UTF-8 text"),
     ],
 )
