@@ -12,6 +12,7 @@ from pydantic import Field
 from agent_factory.api.context import Ctx, Key
 from agent_factory.api.delivery import once
 from agent_factory.api.error import tell
+from agent_factory.api.reviewer import Who
 from agent_factory.contracts.decision import Decision, Overruling, Verdict
 from agent_factory.contracts.record import Count, Name, Part
 
@@ -32,7 +33,7 @@ class Decisions(Part):
 
 
 class OverruleRequest(Part):
-    """Keep or drop a trace whatever the rules say, why, and who says so (a key of their own does)."""
+    """Keep or drop a trace whatever the rules say, why, and who says so (else ``X-Reviewer`` does, or their key)."""
 
     verdict: Literal["keep", "drop"]
     reason: str = Field(min_length=1, max_length=4000)
@@ -65,14 +66,16 @@ def list_decisions(
 @router.post(
     "/data/decisions/{trace_id}", status_code=201, summary="Overrule a decision", responses=tell(404, 409, 422, 429)
 )
-def overrule_decision(trace_id: Name, body: OverruleRequest, context: Ctx, key: Key = None) -> Overruling:
+def overrule_decision(
+    trace_id: Name, body: OverruleRequest, context: Ctx, key: Key = None, who: Who = None
+) -> Overruling:
     """The overruling as kept; the trace's day is made again with it within seconds. 404 where no such trace came in."""
     from agent_factory.data.cleaning.overruling import overrule
 
-    reviewer = context.sign(body.reviewer)
+    reviewer = context.sign(body.reviewer, who)
 
     def make() -> Overruling:
         return overrule(context.store, context.project, trace_id, body.verdict, body.reason, reviewer)
 
     path = f"/data/decisions/{trace_id}"
-    return once(context, key, path, body.model_dump(mode="json"), Overruling, make)
+    return once(context, key, path, {**body.model_dump(mode="json"), "reviewer": reviewer}, Overruling, make)

@@ -8,21 +8,20 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter, Header, Query
+from fastapi import APIRouter, Query
 from fastapi.responses import PlainTextResponse
 from pydantic import Field, JsonValue
 
 from agent_factory.api.context import Context, Ctx, Key
 from agent_factory.api.delivery import once
 from agent_factory.api.error import tell
-from agent_factory.api.reviewer import read_name
+from agent_factory.api.reviewer import Who, read_name
 from agent_factory.contracts.record import Name, Part, Share
 from agent_factory.contracts.trace import Feedback
-from agent_factory.core import clock
 from agent_factory.core.error import InputError, NotFoundError
 from agent_factory.data.labelling import queue
 from agent_factory.data.labelling.calibration import read_calibrations
-from agent_factory.data.labelling.feedback import make_preference, read_comment, read_tags
+from agent_factory.data.labelling.feedback import make_preference, make_scored, read_comment
 from agent_factory.data.labelling.item import find_days, read_item
 from agent_factory.data.labelling.label_studio import ImportReport, make_config, make_task, take_annotations
 from agent_factory.data.labelling.record import (
@@ -37,10 +36,6 @@ from agent_factory.data.labelling.report import AgreementReport, read_agreement
 
 router = APIRouter(tags=["labels"])
 
-Who = Annotated[
-    str | None,
-    Header(alias="X-Reviewer", max_length=200, description="Who says so, where the body does not name them."),
-]
 Tags = Annotated[list[str], Field(default_factory=list, max_length=20)]
 Comment = Annotated[str | None, Field(default=None, max_length=4000)]
 Labeler = Annotated[str | None, Field(default=None, min_length=1, max_length=200)]
@@ -115,24 +110,24 @@ class StudioRequest(Part):
 
 @router.post("/data/label", status_code=201, summary="Label a trace", responses=tell(404, 409, 422, 429))
 def label_trace(body: LabelRequest, context: Ctx, key: Key = None, who: Who = None) -> Feedback:
-    """The label as kept; 404 where no such trace has come in to the project."""
-    if (body.score is None) == (body.rating is None):
+    """The label as kept; the same labeler's next one replaces it. 404 where no such trace has come in."""
+    score = to_score(body.rating) if body.rating is not None else body.score
+    if score is None or None not in (body.score, body.rating):
         raise InputError(f"the score is {body.score!r} and the rating {body.rating!r}: expected one of the two")
-    score = body.score if body.rating is None else to_score(body.rating)
     # What rules and models say is not a person's word, though it may not bear a person's name either.
     labeler = (
         context.sign(body.labeler, who) if body.kind == "person" else context.keyring.sign(None, body.labeler, who)
     )
-    fields = {"labeler": labeler, "score": score, "comment": read_comment(body.comment)}
+    comment = read_comment(body.comment)
     require_traces(context, [body.trace_id])
 
     def make() -> Feedback:
-        told = {"trace_id": body.trace_id, "kind": body.kind, "tags": read_tags(body.tags), **fields}
-        base = {"id": clock.new_id("label"), "project": context.project, "created_at": clock.now()}
-        feedback = Feedback.model_validate({**base, **told})
-        context.store.put(feedback)
-        return feedback
+        named = (context.project, body.trace_id, labeler, score)
+        word = make_scored(*named, comment=comment, tags=body.tags, kind=body.kind)
+        queue.answer(context.store, word)
+        return context.get(Feedback, word.id)
 
+    fields = {"labeler": labeler, "score": score, "comment": comment}
     return once(context, key, "/data/label", {**body.model_dump(mode="json"), **fields}, Feedback, make)
 
 
@@ -149,7 +144,7 @@ def prefer(body: PreferenceRequest, context: Ctx, who: Who = None) -> Preference
         comment=read_comment(body.comment),
         tags=body.tags,
     )
-    queue.answer(context.store, context.project, labeler, word)
+    queue.answer(context.store, word)
     return context.get(Preference, word.id)
 
 

@@ -71,7 +71,7 @@ def score(
             comment=read_comment(comment),
             tags=read_tags([*tag, *tags.split(",")]),
         )
-        queue.answer(desk.store, desk.project, visitor.reviewer, word)
+        queue.answer(desk.store, word)
 
     return _act(request, context, token, "score", keep)
 
@@ -100,7 +100,7 @@ def compare(
             comment=read_comment(comment),
             tags=read_tags([*tag, *tags.split(",")]),
         )
-        queue.answer(desk.store, desk.project, visitor.reviewer, word)
+        queue.answer(desk.store, word)
 
     return _act(request, context, token, "compare", keep)
 

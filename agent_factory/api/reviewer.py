@@ -9,11 +9,17 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from typing import Annotated
 
 import regex
+from fastapi import Header
 
 from agent_factory.core.error import InputError
 
+Who = Annotated[
+    str | None,
+    Header(alias="X-Reviewer", max_length=200, description="Who says so, where the body does not name them."),
+]
 _INVISIBLE = regex.compile(r"[\p{C}\p{Zl}\p{Zp}\p{Default_Ignorable_Code_Point}\u2800]")
 _WORD = regex.compile(r"[\p{L}\p{M}]+")
 _ALIKE = frozenset(["LATIN", "CYRILLIC", "GREEK", "COPTIC", "ARMENIAN", "CHEROKEE", "LISU"])

@@ -53,7 +53,7 @@ def score(
     desk = open_desk()
     require_traces(desk, [trace])
     word = make_feedback(desk.project, trace, reviewer, rating, comment=read_comment(comment), tags=tag or ())
-    queue.answer(desk.store, desk.project, reviewer, word)
+    queue.answer(desk.store, word)
     show(word, as_json)
 
 

@@ -56,6 +56,15 @@ def test_an_overruling_survives_that_the_day_is_made_again(client: TestClient, c
         assert found["ruled"].startswith("flagged by poison")
 
 
+def test_the_reviewer_of_an_overruling_may_stand_in_the_header(client: TestClient, cleaned: Any) -> None:
+    body = {name: value for name, value in SAY.items() if name != "reviewer"}
+    given = client.post("/data/decisions/t2", json=body, headers={"X-Reviewer": "bob"})
+    assert (given.status_code, given.json()["reviewer"]) == (201, "bob")
+    assert client.post("/data/decisions/t2", json=body).status_code == 422
+    contrary = client.post("/data/decisions/t2", json=SAY, headers={"X-Reviewer": "bob"})
+    assert (contrary.status_code, "name one" in contrary.json()["error"]["message"]) == (422, True)
+
+
 def test_a_key_makes_one_overruling(client: TestClient, cleaned: Any) -> None:
     key = {"Idempotency-Key": "k"}
     first = client.post("/data/decisions/t2", json=SAY, headers=key).json()

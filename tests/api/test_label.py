@@ -88,6 +88,24 @@ def test_the_queue_over_http(client: TestClient, day: None) -> None:
     assert client.get("/data/labels/policy", headers=OTHER).json()["overlap"] == 0.2
 
 
+def test_a_label_over_http_answers_the_item_in_hand(client: TestClient, context: Context, day: None) -> None:
+    seen: list[str] = []
+    for number in range(3):
+        taken = client.post("/data/labels/next", json={"reviewer": "ann"}).json()
+        assert taken["progress"]["yours"] == number
+        (name,) = taken["assignment"]["trace_ids"]
+        seen.append(name)
+        label = {"trace_id": name, "rating": 4, "labeler": "ann"}
+        assert client.post("/data/label", json=label).status_code == 201
+        skipped = client.post("/data/labels/skip", json={"reviewer": "ann", "trace_ids": [name]})
+        assert skipped.status_code == 409
+    assert sorted(seen) == ["t0", "t1", "t2"]
+    assert client.post("/data/labels/next", json={"reviewer": "ann"}).json()["assignment"] is None
+    given = client.post("/data/label", json={**label, "rating": None, "score": 0.7}).json()
+    assert (given["score"], len(context.store.find(Feedback))) == (0.7, 3)
+    assert client.post("/data/labels/undo", json={"reviewer": "ann"}).json()["trace_ids"] == [name]
+
+
 def test_agreement_and_calibrations_are_told(client: TestClient, day: None) -> None:
     for name, ratings in {"ann": (1, 3, 5), "bob": (1, 4, 5)}.items():
         for number, rating in enumerate(ratings):

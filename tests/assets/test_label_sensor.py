@@ -104,7 +104,7 @@ def test_a_withdrawn_label_is_told(
     store: Store, look: Look, finish: Callable[..., None], traces: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     finish(DAYS[0])
-    queue.answer(store, "default", "ann", make_feedback("default", f"t-{DAYS[0]}", "ann", 5))
+    queue.answer(store, make_feedback("default", f"t-{DAYS[0]}", "ann", 5))
     later = clock.now() + timedelta(seconds=QUIET_SECONDS + 1)
     with monkeypatch.context() as patch:
         patch.setattr(clock, "now", lambda: later)

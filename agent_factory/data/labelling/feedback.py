@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from sqlalchemy import select
+from sqlalchemy import Connection, select
 
 from agent_factory.contracts.trace import Feedback
 from agent_factory.core import clock, table
@@ -64,8 +64,23 @@ def make_feedback(
     kind: str = "person",
     at: datetime | None = None,
 ) -> Feedback:
-    """A label by ``reviewer`` with a rating from 1 to 5; the same reviewer's next one has the same id."""
-    body = {"trace_id": trace_id, "labeler": reviewer, "kind": kind, "score": to_score(rating), "comment": comment}
+    """A label by ``reviewer`` with a rating from 1 to 5; see ``make_scored``."""
+    return make_scored(project, trace_id, reviewer, to_score(rating), comment=comment, tags=tags, kind=kind, at=at)
+
+
+def make_scored(
+    project: str,
+    trace_id: str,
+    reviewer: str,
+    score: float,
+    *,
+    comment: str | None = None,
+    tags: Iterable[str] = (),
+    kind: str = "person",
+    at: datetime | None = None,
+) -> Feedback:
+    """A label by ``reviewer`` with a score from 0 to 1; the same reviewer's next one has the same id."""
+    body = {"trace_id": trace_id, "labeler": reviewer, "kind": kind, "score": score, "comment": comment}
     name = make_id("label", project, trace_id, kind, reviewer)
     return Feedback.model_validate(
         {"id": name, "project": project, "created_at": at or clock.now(), **body, "tags": read_tags(tags)}
@@ -98,10 +113,16 @@ def make_preference(
 
 def keep(store: Store, word: Feedback | Preference) -> bool:
     """Write a labeler's word over their earlier one; False where this or a newer one stands there already."""
+    with store.begin() as connection:
+        return keep_in(store, connection, word)
+
+
+def keep_in(store: Store, connection: Connection, word: Feedback | Preference) -> bool:
+    """``keep`` as part of a transaction."""
     known = store.peek(type(word), word.id)
     if known is not None and known.created_at > word.created_at:
         return False
-    return store.put(word, replace=True)
+    return store.put_in(connection, word, replace=True)
 
 
 def read_feedback(store: Store, project: str) -> dict[str, list[Feedback]]:

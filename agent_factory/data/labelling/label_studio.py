@@ -21,7 +21,8 @@ from agent_factory.contracts.trace import Feedback, Trace
 from agent_factory.core.digest import digest_json
 from agent_factory.core.error import InputError
 from agent_factory.core.store import Store
-from agent_factory.data.labelling.feedback import keep, make_feedback, make_preference, read_comment
+from agent_factory.data.labelling import queue
+from agent_factory.data.labelling.feedback import make_feedback, make_preference, read_comment
 from agent_factory.data.labelling.item import find_days
 from agent_factory.data.labelling.record import Choice, ItemKind, Preference
 
@@ -163,7 +164,7 @@ def _take(
         return "cancelled"
     told = annotation.get("updated_at") or annotation.get("created_at")
     word = _read_word(project, ids, annotation["result"], name(annotation), _TIME.validate_python(told))
-    return "kept" if keep(store, word) else "unchanged"
+    return "kept" if queue.answer(store, word) else "unchanged"
 
 
 def _read_word(project: str, ids: list[str], results: list[Any], reviewer: str, at: datetime) -> Feedback | Preference:

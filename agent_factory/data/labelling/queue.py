@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Generator, Iterable, Sequence
 from contextlib import contextmanager
 from datetime import datetime, timedelta
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 from sqlalchemy import Connection, select, update
 
@@ -23,7 +23,7 @@ from agent_factory.core.digest import digest_json
 from agent_factory.core.error import ConflictError, NotFoundError
 from agent_factory.core.store import Store
 from agent_factory.data.labelling.candidate import Candidate, item_id, read_candidates
-from agent_factory.data.labelling.feedback import read_feedback, read_votes
+from agent_factory.data.labelling.feedback import keep, keep_in, read_feedback, read_votes
 from agent_factory.data.labelling.record import Assignment, ItemKind, LabelPolicy, Preference, make_id
 
 
@@ -72,12 +72,13 @@ def take(store: Store, artifacts: Artifacts, project: str, reviewer: str, kind: 
     """
     policy = read_policy(store, project)
     candidates = read_candidates(store, artifacts, project, kind, policy.days)
-    words = _words(store, project, kind)
+    words = set(_words(store, project, kind))
     with _locked(store, project) as connection:
         now = clock.now()
         assignments = _read(connection, project, kind)
         ends = now + timedelta(seconds=policy.lease_seconds)
-        mine = [one for one in assignments if one.reviewer == reviewer and one.state == "open" and one.expires_at > now]
+        open_ones = [one for one in assignments if one.reviewer == reviewer and one.state == "open"]
+        mine = [one for one in open_ones if one.expires_at > now and (one.item, reviewer) not in words]
         if mine:
             held = max(mine, key=lambda one: (one.expires_at, one.id))
             held = held.model_copy(update={"expires_at": ends})
@@ -87,24 +88,36 @@ def take(store: Store, artifacts: Artifacts, project: str, reviewer: str, kind: 
         free = next((one for one in candidates if state.is_free(one, reviewer, policy)), None)
         if free is None:
             return None
-        made = _assign(project, free.kind, free.item, free.trace_ids, reviewer, ends)
+        made = _assign(project, free.kind, free.trace_ids, reviewer, ends)
         store.put_in(connection, made, replace=True)
     return made
 
 
-def answer(store: Store, project: str, reviewer: str, word: Feedback | Preference) -> Assignment:
-    """Keep a reviewer's word and mark their item as done, both or neither; the same again changes nothing.
+def answer(store: Store, word: Feedback | Preference) -> bool:
+    """Keep a word and mark its labeler's item as done, both or neither: the one way in for what people say.
 
-    A word that comes after the lease has ended counts like any other.
+    False where the word or a newer one stands there already. A word that comes after the lease has ended counts
+    like any other; that of a model or a rule is no item's.
     """
+    if word.kind != "person":
+        return keep(store, word)
     kind: ItemKind = "score" if isinstance(word, Feedback) else "compare"
     ids = (word.trace_id,) if isinstance(word, Feedback) else (word.first, word.second)
-    return _finish(store, project, reviewer, kind, ids, "done", word)
+    with _locked(store, word.project) as connection:
+        kept = keep_in(store, connection, word)
+        if kept:
+            _close(store, connection, _assign(word.project, kind, ids, word.labeler), "done")
+    return kept
 
 
 def skip(store: Store, project: str, reviewer: str, kind: ItemKind, trace_ids: Sequence[str]) -> Assignment:
     """Pass an item on: this reviewer does not get it again. ConflictError where they have answered it."""
-    return _finish(store, project, reviewer, kind, trace_ids, "skipped", None)
+    made = _assign(project, kind, tuple(trace_ids), reviewer)
+    with _locked(store, project) as connection:
+        word = find_word(store, project, made)
+        if word is not None and word.state == "given":
+            raise ConflictError(f"{reviewer!r} has answered {list(trace_ids)} already; undo it before it is skipped")
+        return _close(store, connection, made, "skipped")
 
 
 def undo(store: Store, project: str, reviewer: str, kind: ItemKind) -> Assignment:
@@ -155,43 +168,31 @@ def read_queue(store: Store, artifacts: Artifacts, project: str, kind: ItemKind,
     return [one for one in candidates if state.is_free(one, "", policy)][:limit]
 
 
-def _finish(
-    store: Store,
-    project: str,
-    reviewer: str,
-    kind: ItemKind,
-    trace_ids: Sequence[str],
-    state: str,
-    word: Feedback | Preference | None,
-) -> Assignment:
-    now = clock.now()
-    made = _assign(project, kind, item_id(kind, project, trace_ids), tuple(trace_ids), reviewer, now)
-    with _locked(store, project) as connection:
-        known = next((one for one in _read(connection, project, kind) if one.id == made.id), made)
-        if known.state == "done" and state == "skipped":
-            raise ConflictError(f"{reviewer!r} has answered {list(trace_ids)} already; undo it before it is skipped")
-        if word is not None:
-            store.put_in(connection, word, replace=True)
-        if known.state == state:
-            return known
-        done = known.model_copy(update={"state": state, "answered_at": now})
-        store.put_in(connection, done, replace=True)
-    return done
+def _close(store: Store, connection: Connection, made: Assignment, state: Literal["done", "skipped"]) -> Assignment:
+    """The reviewer's assignment in that state, from when it first came into it."""
+    known = next((one for one in _read(connection, made.project, made.kind) if one.id == made.id), made)
+    if known.state == state:
+        return known
+    closed = known.model_copy(update={"state": state, "answered_at": made.created_at})
+    store.put_in(connection, closed, replace=True)
+    return closed
 
 
 def _assign(
-    project: str, kind: ItemKind, item: str, trace_ids: tuple[str, ...], reviewer: str, ends: datetime
+    project: str, kind: ItemKind, trace_ids: tuple[str, ...], reviewer: str, ends: datetime | None = None
 ) -> Assignment:
+    now = clock.now()
+    item = item_id(kind, project, trace_ids)
     return Assignment(
         id=make_id("assignment", project, item, reviewer),
         project=project,
-        created_at=clock.now(),
+        created_at=now,
         kind=kind,
         item=item,
         trace_ids=trace_ids,
         reviewer=reviewer,
         state="open",
-        expires_at=ends,
+        expires_at=ends or now,
     )
 
 

@@ -125,7 +125,7 @@ def test_it_is_calibrated_under_its_own_name_and_then_decides(
     other = trace("x", said="And mine?", answer="Here.", success=None, recipe=None)
     take_day(*traces, other)
     for n, one in enumerate((*traces, other)):
-        queue.answer(store, "default", "ann", make_feedback("default", one.id, "ann", 5 if n % 2 else 1))
+        queue.answer(store, make_feedback("default", one.id, "ann", 5 if n % 2 else 1))
     found = {one.judge: one for one in calibrate(store, artifacts, "default")}
     name = find_judge("desk").name
     assert {judge: (one.kappa.items, one.usable_as_gate) for judge, one in found.items()} == {

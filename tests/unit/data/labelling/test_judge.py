@@ -213,7 +213,7 @@ def golden(store: Store, trace: Make, take_day: Callable[..., None], count: int 
     ]
     take_day(*traces)
     for number, one in enumerate(traces):
-        queue.answer(store, "default", "ann", make_feedback("default", one.id, "ann", 5 if number % 2 == 0 else 1))
+        queue.answer(store, make_feedback("default", one.id, "ann", 5 if number % 2 == 0 else 1))
     return traces
 
 

@@ -17,6 +17,8 @@ from agent_factory.core.store import Store
 from agent_factory.data.label import label_day, read_labels
 from agent_factory.data.labelling import queue
 from agent_factory.data.labelling.feedback import make_feedback, make_preference, read_feedback, read_preferences
+from agent_factory.data.labelling.item import read_item
+from agent_factory.data.labelling.label_studio import make_task, take_annotations
 from agent_factory.data.labelling.record import LabelPolicy, Preference, make_id
 
 DAY = "2026-11-20"
@@ -52,7 +54,7 @@ def take_all(store: Store, artifacts: Artifacts, reviewer: str, kind: Any = "sco
 
 
 def score(store: Store, trace_id: str, reviewer: str, rating: float) -> None:
-    queue.answer(store, "default", reviewer, make_feedback("default", trace_id, reviewer, rating))
+    queue.answer(store, make_feedback("default", trace_id, reviewer, rating))
 
 
 def test_the_most_informative_comes_first(store: Store, artifacts: Artifacts, day: None) -> None:
@@ -102,19 +104,37 @@ def test_overlap_gives_an_item_to_two_and_no_more(store: Store, artifacts: Artif
     assert wanted.count(2) == pytest.approx(500, abs=60)
 
 
-def test_an_answer_given_elsewhere_counts(store: Store, artifacts: Artifacts, day: None) -> None:
+def test_an_answer_given_elsewhere_ends_the_item_in_hand(store: Store, artifacts: Artifacts, day: None) -> None:
+    held = queue.take(store, artifacts, "default", "ann", "score")
+    assert held is not None
     base = {"id": "f1", "created_at": clock.now(), "trace_id": "t-odd", "kind": "person"}
     store.put(Feedback.model_validate({**base, "labeler": "ann", "score": 1.0}))
-    assert ("t-odd",) not in take_all(store, artifacts, "ann")
+    following = queue.take(store, artifacts, "default", "ann", "score")
+    assert following is not None
+    assert (held.trace_ids, following.trace_ids) == (("t-odd",), ("t-rare",))
     assert ("t-odd",) not in take_all(store, artifacts, "bob")
     set_policy(store, overlap=1.0)
     assert ("t-odd",) in take_all(store, artifacts, "cyd")
 
 
+def test_every_way_in_answers_the_item_in_hand(store: Store, artifacts: Artifacts, day: None) -> None:
+    for _ in range(7):
+        held = queue.take(store, artifacts, "default", "ann", "score")
+        assert held is not None
+        task = make_task("default", [read_item(store, artifacts, "default", held.trace_ids[0])])
+        rating = {"from_name": "score", "to_name": "dialogue", "type": "rating", "value": {"rating": 4}}
+        task["annotations"] = [{"completed_by": 1, "result": [rating], "updated_at": "2026-11-20T12:00:00Z"}]
+        assert take_annotations(store, "default", [task], {"1": "ann"}).kept == 1
+        with pytest.raises(ConflictError, match="answered"):
+            queue.skip(store, "default", "ann", "score", held.trace_ids)
+    assert queue.take(store, artifacts, "default", "ann", "score") is None
+    assert queue.undo(store, "default", "ann", "score").item == held.item
+
+
 def test_answering_twice_is_once_and_the_newest_counts(store: Store, artifacts: Artifacts, day: None) -> None:
     word = make_feedback("default", "t1", "ann", 5, tags=["Nice ", "nice"], comment="good")
-    queue.answer(store, "default", "ann", word)
-    queue.answer(store, "default", "ann", word)
+    queue.answer(store, word)
+    queue.answer(store, word)
     assert len(store.find(Feedback)) == 1
     score(store, "t1", "ann", 2)
     assert [one.score for one in store.find(Feedback)] == [0.25]
@@ -181,7 +201,7 @@ def test_pairs_are_of_one_task_then_of_one_kind_and_never_copies(
 
 def test_what_most_prefer_counts_and_a_draw_is_a_tie(store: Store, artifacts: Artifacts, day: None) -> None:
     def vote(shown: tuple[str, str], choice: Any, reviewer: str) -> None:
-        queue.answer(store, "default", reviewer, make_preference("default", shown, choice, reviewer))
+        queue.answer(store, make_preference("default", shown, choice, reviewer))
 
     vote(("t2", "t1"), "first", "ann")  # t2 is better, however they were shown
     vote(("t1", "t2"), "second", "bob")
