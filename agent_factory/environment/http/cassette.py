@@ -25,7 +25,7 @@ from agent_factory.core.error import InputError, StorageError
 
 VERSION = 1
 HIDDEN = "***"
-_SECRET = re.compile(r"(?i)authori[sz]ation|cookie|api[-_]?key|secret|passw|token|credential")
+_SECRET = re.compile(r"(?i)authori[sz]ation|cookie|api[-_]?key|secret|passw|token(?!s)|credential")
 _KEPT_HEADERS = ("content-type", "retry-after")
 
 
@@ -190,10 +190,7 @@ def tape_response(response: httpx.Response, body: bytes) -> TapedResponse:
 def hide_secrets(value: Any) -> Any:
     """JSON without the values whose name says that they are secret."""
     if isinstance(value, dict):
-        return {
-            n: HIDDEN if _SECRET.search(n) and not isinstance(v, (dict, list)) else hide_secrets(v)
-            for n, v in value.items()
-        }
+        return {n: HIDDEN if _SECRET.search(n) and isinstance(v, str) else hide_secrets(v) for n, v in value.items()}
     return [hide_secrets(item) for item in value] if isinstance(value, list) else value
 
 
