@@ -19,7 +19,7 @@ from agent_factory.core.digest import digest_json
 from agent_factory.core.error import InputError, ToolError
 from agent_factory.environment.grade import CallRecord, grade
 from agent_factory.environment.user import ScriptedUser, User
-from agent_factory.environment.world import Environment
+from agent_factory.environment.world import Environment, Listener
 
 T = TypeVar("T")
 RESET_SECONDS = 60.0
@@ -31,7 +31,8 @@ class Task:
 
     def __init__(self, environment: Environment, scenario: Scenario, user: User | None = None) -> None:
         self.environment, self.scenario = environment, scenario
-        self.user: User = user or ScriptedUser(scenario.replies)
+        told = user or ScriptedUser(scenario.replies)
+        self.user: User = _Overheard(environment, told) if isinstance(environment, Listener) else told
         self.calls: list[CallRecord] = []
         self._before: Json = {}
 
@@ -72,6 +73,18 @@ class Task:
             raise ToolError(
                 f"scenario {self.scenario.id!r}: the environment's {what} was not over within {RESET_SECONDS:g} s"
             ) from error
+
+
+class _Overheard:
+    """The user of an environment that listens."""
+
+    def __init__(self, listener: Listener, user: User) -> None:
+        self._listener, self._user = listener, user
+
+    async def reply(self, agent_says: str) -> str | None:
+        """See ``User``."""
+        await self._listener.hear(agent_says)
+        return await self._user.reply(agent_says)
 
 
 def opening_text(scenario: Scenario) -> str:

@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from importlib.metadata import entry_points
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from agent_factory.agent.toolbox import ToolResult
 from agent_factory.contracts.message import Tool, ToolCall
@@ -54,6 +54,15 @@ class Environment(Protocol):
 
     async def close(self) -> None:
         """Give back what the episode held; a second time is no fault."""
+        ...
+
+
+@runtime_checkable
+class Listener(Protocol):
+    """An environment that is also told what the agent answers the user: its grade goes by the user's turns."""
+
+    async def hear(self, answer: str) -> None:
+        """The agent has ended a turn with this answer; comes before the user replies."""
         ...
 
 

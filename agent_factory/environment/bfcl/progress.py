@@ -1,10 +1,8 @@
-"""How far an episode has followed a case's reference, turn by turn.
+"""How well an episode follows a case's reference, turn by turn, as BFCL's ``multi_turn_checker`` sees it.
 
-BFCL checks after each of the user's turns that (1) the public attributes of all instances equal the
-reference's after that turn and (2) the answers so far contain those of the reference's turn, in any order.
-An environment does not hear the user, so a turn counts as reached at the first moment, after the turns
-before it, at which both hold. Invariant: what BFCL's checker finds valid has reached all turns; a turn
-whose reference is empty is not asked for, as there.
+At the end of each of the user's turns (1) something must have been called in it, (2) the public attributes of
+all instances must equal the reference's, and (3) the answers so far must contain those of the reference's turn,
+in any order. A turn whose reference calls nothing is not asked for, as there.
 """
 
 from __future__ import annotations
@@ -20,56 +18,52 @@ from agent_factory.environment.bfcl.instance import Instances
 from agent_factory.environment.bfcl.package import Case, Package
 
 
-class TurnEnd(NamedTuple):
-    """Where the reference stands after one turn: its number from 1, the state, the answers of the turn."""
-
-    number: int
-    state: Json
-    answers: Counter[str]
-
-
-class Reference(NamedTuple):
-    """The reference replayed: its calls with named arguments, its turns that call anything, its final state."""
+class ReferenceTurn(NamedTuple):
+    """What the reference calls in one turn, with arguments by name, what is answered, and how it then stands."""
 
     calls: tuple[ToolCall, ...]
-    turns: tuple[TurnEnd, ...]
+    answers: Counter[str]
     state: Json
 
 
-def replay_reference(package: Package, case: Case, arguments: ArgumentCheck) -> Reference:
+def replay_reference(package: Package, case: Case, arguments: ArgumentCheck) -> tuple[ReferenceTurn, ...]:
     """Run the reference on instances of its own; InputError or ToolError where a call of it cannot be made."""
     instances = Instances(package, case, arguments)
-    calls: list[ToolCall] = []
-    turns: list[TurnEnd] = []
+    turns: list[ReferenceTurn] = []
     for number, texts in enumerate(case.reference, start=1):
+        calls: list[ToolCall] = []
         answers: Counter[str] = Counter()
-        for text in texts:
+        for i, text in enumerate(texts, start=1):
             parsed = parse_call(text)
-            call = ToolCall(id=f"r{len(calls)}", name=parsed.name, arguments=instances.bind(parsed))
+            call = ToolCall(id=f"turn{number}-{i}", name=parsed.name, arguments=instances.bind(parsed))
             calls.append(call)
             answers[instances.call(call.name, call.arguments).text] += 1
-        if texts:
-            turns.append(TurnEnd(number, instances.state(), answers))
-    return Reference(tuple(calls), tuple(turns), instances.state())
+        turns.append(ReferenceTurn(tuple(calls), answers, instances.state()))
+    return tuple(turns)
 
 
 class Progress:
-    """The turns that an episode has reached."""
+    """Which turns of the reference an episode has met so far."""
 
-    def __init__(self, turns: tuple[TurnEnd, ...]) -> None:
-        self._turns = turns
-        self._reached = 0
+    def __init__(self, reference: tuple[ReferenceTurn, ...]) -> None:
+        self._reference = reference
+        self._met: list[bool] = []
         self._answers: Counter[str] = Counter()
+        self._acted = False
 
-    def add(self, answer: str, state: Json) -> None:
-        """Count an answer, and the turns that are reached with it."""
+    def add(self, answer: str) -> None:
+        """Count the answer of a call."""
         self._answers[answer] += 1
-        while self._reached < len(self._turns) and self._holds(self._turns[self._reached], state):
-            self._reached += 1
+        self._acted = True
 
-    def _holds(self, turn: TurnEnd, state: Json) -> bool:
-        return turn.answers <= self._answers and turn.state == state
+    def end_turn(self, state: Json) -> None:
+        """The agent has answered in words: compare; what is said beyond the case's turns counts for nothing."""
+        if len(self._met) < len(self._reference):
+            turn = self._reference[len(self._met)]
+            self._met.append(self._acted and turn.state == state and turn.answers <= self._answers)
+        self._acted = False
 
     def to_json(self) -> Json:
-        """Whether each turn that is asked for was reached, by ``turn <number>``."""
-        return {f"turn {turn.number}": i < self._reached for i, turn in enumerate(self._turns)}
+        """Whether each turn that is asked for was met, by ``turn <number>`` from 1."""
+        met = [*self._met, *[False] * (len(self._reference) - len(self._met))]
+        return {f"turn {i + 1}": met[i] for i, turn in enumerate(self._reference) if turn.calls}

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 
-from agent_factory.contracts.message import Message
+from agent_factory.contracts.message import Message, ToolCall
 from agent_factory.contracts.record import DEFAULT_PROJECT, Json
 from agent_factory.contracts.scenario import LEVELS, Reply, Scenario, ScenarioSet, Solution, SuccessRules
 from agent_factory.core import clock
@@ -19,13 +19,14 @@ from agent_factory.core.store import Store
 from agent_factory.environment.bfcl.instance import Instances
 from agent_factory.environment.bfcl.package import Case
 from agent_factory.environment.bfcl.progress import Progress
-from agent_factory.environment.bfcl.world import REACHED, BfclWorld
+from agent_factory.environment.bfcl.world import MET, BfclWorld, find_case
 from agent_factory.environment.grade import find_changes
 from agent_factory.environment.reference import NOTHING_SAID
 from agent_factory.environment.scenario import describe_set, keep_set
 from agent_factory.environment.task import Task
 
 _CALL_SECONDS = 10.0
+_DONE = "It is done."
 
 
 def to_scenario(world: BfclWorld, case: Case, recipe: str) -> Scenario:
@@ -34,9 +35,10 @@ def to_scenario(world: BfclWorld, case: Case, recipe: str) -> Scenario:
     The user says the next turn whatever the agent answers; the rules ask for the reference's difference.
     """
     reference = world.reference(case)
-    unreached = Progress(reference.turns).to_json()
-    before = {**Instances(world.package, case, world.arguments).state(), REACHED: unreached}
-    reached: Json = dict.fromkeys(unreached, True)
+    unmet = Progress(reference).to_json()
+    met: Json = dict.fromkeys(unmet, True)
+    before = {**Instances(world.package, case, world.arguments).state(), MET: unmet}
+    after = {**reference[-1].state, MET: met}
     return Scenario(
         id=case.id,
         created_at=clock.now(),
@@ -50,8 +52,8 @@ def to_scenario(world: BfclWorld, case: Case, recipe: str) -> Scenario:
         replies=tuple(Reply(asks="", says=turn) for turn in case.turns[1:]),
         tools=tuple(tool.name for tool in world.tools(case)),
         state={"case": case.id, "digest": case.digest},
-        rules=SuccessRules(state=find_changes(before, {**reference.state, REACHED: reached})),
-        solution=Solution(calls=reference.calls, answer="It is done."),
+        rules=SuccessRules(state=find_changes(before, after)),
+        solution=Solution(calls=tuple(call for turn in reference for call in turn.calls), answer=_DONE),
     )
 
 
@@ -78,16 +80,24 @@ def make_bfcl_set(
 async def prove_cases(world: BfclWorld, scenarios: Sequence[Scenario]) -> None:
     """InputError unless each scenario is solved by its reference, and by an agent that only apologises not."""
     for scenario in scenarios:
-        for calls, answer, expected in ((scenario.solution.calls, "It is done.", True), ((), NOTHING_SAID, False)):
-            task = Task(world.make(), scenario)
-            await task.begin(0)
-            for call in calls:
-                await task.call(call, _CALL_SECONDS)
-            outcome = await task.grade(answer)
-            await task.end()
-            if outcome.success != expected:
-                raise InputError(
-                    f"BFCL's case {scenario.id!r} is {'not ' if expected else ''}solved by "
-                    f"{'its reference' if expected else 'doing nothing'}: {'; '.join(outcome.reasons[:3])}. "
-                    "Leave it out, or mend how it is read."
-                )
+        turns = [turn.calls for turn in world.reference(find_case(world.package, scenario))]
+        reasons = await play_turns(world, scenario, turns, _DONE)
+        if reasons:
+            raise InputError(f"BFCL's case {scenario.id!r} is not solved by its reference: {reasons[0]}. Leave it out.")
+        if not await play_turns(world, scenario, [() for _ in turns], NOTHING_SAID):
+            raise InputError(f"BFCL's case {scenario.id!r} is solved by an agent that does nothing. Leave it out.")
+
+
+async def play_turns(
+    world: BfclWorld, scenario: Scenario, turns: Sequence[Sequence[ToolCall]], answer: str
+) -> tuple[str, ...]:
+    """Make these calls turn by turn, each turn ended by ``answer``; why it is not solved, empty where it is."""
+    task = Task(world.make(), scenario)
+    await task.begin(0)
+    for calls in turns:
+        for call in calls:
+            await task.call(call, _CALL_SECONDS)
+        await task.user.reply(answer)
+    outcome = await task.grade(answer)
+    await task.end()
+    return outcome.reasons

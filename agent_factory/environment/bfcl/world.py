@@ -23,10 +23,10 @@ from agent_factory.core.error import InputError, ToolError
 from agent_factory.core.recipe import Recipe
 from agent_factory.environment.bfcl.instance import Instances
 from agent_factory.environment.bfcl.package import DEFAULT_FOLDER, Case, Package
-from agent_factory.environment.bfcl.progress import Progress, Reference, replay_reference
+from agent_factory.environment.bfcl.progress import Progress, ReferenceTurn, replay_reference
 
-REACHED = "~reached"
-"""The part of the state that tells which turns of the reference were reached; no class has such a name."""
+MET = "~met"
+"""The part of the state that tells which turns of the reference were met; no class has such a name."""
 
 
 class BfclSection(Section):
@@ -41,14 +41,14 @@ class BfclWorld:
     def __init__(self, package: Package) -> None:
         self.package = package
         self.arguments = ArgumentCheck()
-        self._references: dict[str, Reference] = {}
+        self._references: dict[str, tuple[ReferenceTurn, ...]] = {}
 
     def make(self) -> BfclEnvironment:
         """An environment for one episode."""
         return BfclEnvironment(self)
 
-    def reference(self, case: Case) -> Reference:
-        """The case's reference, replayed once."""
+    def reference(self, case: Case) -> tuple[ReferenceTurn, ...]:
+        """The case's reference by turns, replayed once."""
         if case.id not in self._references:
             self._references[case.id] = replay_reference(self.package, case, self.arguments)
         return self._references[case.id]
@@ -79,7 +79,7 @@ class BfclEnvironment:
                 f"it has: {', '.join(offered)}"
             )
         self.tools = tuple(offered[name] for name in scenario.tools)
-        self._progress = Progress(self._world.reference(case).turns)
+        self._progress = Progress(self._world.reference(case))
         self._instances = Instances(self._world.package, case, self._world.arguments)
 
     async def step(self, call: ToolCall, deadline_seconds: float) -> ToolResult:
@@ -89,14 +89,18 @@ class BfclEnvironment:
         if call.name not in names:
             return fail(call, 404, f"there is no tool {call.name}; there are: {', '.join(names)}")
         response = instances.call(call.name, call.arguments)
-        self._progress.add(response.text, instances.state())
+        self._progress.add(response.text)
         message = Message(role="tool", tool_call_id=call.id, name=call.name, content=response.text)
         error = None if response.error is None else f"{call.name}: {response.status} {response.error}"
         return ToolResult(message, error)
 
+    async def hear(self, answer: str) -> None:
+        """See ``Listener``: a turn of the user's is over."""
+        self._progress.end_turn(self._running().state())
+
     async def state(self) -> Json:
-        """See ``Environment``: the public attributes by class, and the turns of the reference that were reached."""
-        return {**self._running().state(), REACHED: self._progress.to_json()}
+        """See ``Environment``: the public attributes by class, and the turns of the reference that were met."""
+        return {**self._running().state(), MET: self._progress.to_json()}
 
     async def close(self) -> None:
         """See ``Environment``."""
