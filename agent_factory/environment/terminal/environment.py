@@ -19,7 +19,7 @@ from agent_factory.contracts.record import Json
 from agent_factory.contracts.scenario import Scenario
 from agent_factory.core.error import InputError, ToolError
 from agent_factory.environment.terminal.folder import Files, read_files, read_state
-from agent_factory.environment.terminal.key import encode_key
+from agent_factory.environment.terminal.key import KEYS, encode_key
 from agent_factory.environment.terminal.sandbox import Sandbox, wait_readable
 from agent_factory.environment.terminal.screen import TerminalScreen
 from agent_factory.environment.terminal.setting import MIB, TerminalSection
@@ -131,7 +131,9 @@ class TerminalEnvironment:
     def _encode(self, tool: str, given: dict[str, Any]) -> bytes:
         if tool == "terminal_press":
             return encode_key(given["key"], self._screen.application_keys) * given.get("times", 1)
-        return given["text"].encode() if tool == "terminal_type" else b""
+        if tool == "terminal_type":
+            return given["text"].encode() + (KEYS["Enter"].encode() if given.get("submit") else b"")
+        return b""
 
     def _send(self, keys: bytes) -> None:
         self._keys += keys

@@ -23,9 +23,10 @@ TOOLS = (
     _tool("terminal_screen", "Look at the screen."),
     _tool(
         "terminal_type",
-        "Type text, without Enter at its end.",
+        "Type text; with submit, press Enter after it.",
         ("text",),
         text={"type": "string", "minLength": 1, "maxLength": MOST_TYPED, "pattern": r"^[^\x00-\x1f\x7f]*$"},
+        submit={"type": "boolean", "default": False},
     ),
     _tool(
         "terminal_press",
