@@ -2,19 +2,17 @@
 
 A day's labels are made again once nobody has said anything for a while, or when the oldest word has
 waited long enough; that day and no other. All labelled days are, where a calibration changed which judges
-may decide. The cursor remembers what was handled among the newest words,
-since two that are written at once may be seen in either order.
+may decide. Invariant: words are handled in the order in which they came, whatever time they tell: an
+annotation of last week that is imported today is as new as one that was made here.
 """
 
-from datetime import UTC, datetime, timedelta
-
 import dagster as dg
+from pydantic import ConfigDict
 
 from agent_factory.contracts.record import Part
 from agent_factory.core import clock
-from agent_factory.core.digest import digest_json
 from agent_factory.data.labelling.calibration import find_usable
-from agent_factory.data.labelling.feedback import find_since
+from agent_factory.data.labelling.feedback import Said, find_said
 from agent_factory.data.labelling.item import find_days
 from factory_assets import keys
 from factory_assets.partitions import has_day
@@ -23,7 +21,6 @@ from sensors.state import explain_check, newest
 
 QUIET_SECONDS = 20
 LONGEST_SECONDS = 180
-_LOOK_BACK = timedelta(minutes=2)
 _UNDER_WAY = [
     dg.DagsterRunStatus.QUEUED,
     dg.DagsterRunStatus.NOT_STARTED,
@@ -33,23 +30,17 @@ _UNDER_WAY = [
 
 
 class Cursor(Part):
-    """``since``: all words before it are handled; ``handled``: those after it that are, too.
+    """``arrival``: all words up to it are handled, or their days are ``behind`` and wait for a run of theirs to end.
 
-    ``judges`` are those that may decide, as the labels know them; ``behind`` the days that know others.
+    ``judges`` are those that may decide, as the labels know them; ``changes`` counts how often they were others.
     """
 
-    since: datetime | None = None
-    handled: tuple[str, ...] = ()
+    model_config = ConfigDict(extra="ignore")  # what a cursor of before says of times is let go
+
+    arrival: int = -1
     judges: tuple[str, ...] | None = None
+    changes: int = 0
     behind: tuple[str, ...] = ()
-
-
-class Word(Part):
-    """A label that was given, changed or withdrawn: when, of which day's trace, and what it is known by."""
-
-    at: datetime
-    day: str | None
-    name: str
 
 
 @dg.sensor(
@@ -62,18 +53,18 @@ class Word(Part):
 def return_labels(context: dg.SensorEvaluationContext, store: StoreResource) -> dg.SensorResult:
     cursor = Cursor.model_validate_json(context.cursor) if context.cursor else Cursor()
     cursor = _look_at_judges(context.instance, store, cursor)
-    words = read_words(store, cursor.since)
-    fresh = [word for word in words if word.name not in cursor.handled]
+    fresh = find_said(store.open(), store.project, cursor.arrival)
     due = fresh if fresh and _is_due(fresh) else []
-    wanted = {*(word.day for word in due if word.day), *cursor.behind}
+    if due:
+        cursor = cursor.model_copy(update={"arrival": due[-1].arrival})
+    days = find_days(store.open(), store.project, {word.trace_id for word in due})
+    wanted = {*days.values(), *cursor.behind}
     waiting = {day for day in wanted if _is_under_way(context.instance, day)}
     ready = sorted(day for day in wanted - waiting if has_day(day) and _is_clean(context.instance, day))
-    if due:
-        cursor = _advance(cursor, words, [word for word in due if word.day in waiting])
     return dg.SensorResult(
-        run_requests=[_request(day, due, cursor.judges) for day in ready],
+        run_requests=[_request(day, cursor) for day in ready],
         skip_reason=None if ready else _why_not(fresh, due, waiting),
-        cursor=cursor.model_copy(update={"behind": tuple(sorted(waiting & {*cursor.behind}))}).model_dump_json(),
+        cursor=cursor.model_copy(update={"behind": tuple(sorted(waiting))}).model_dump_json(),
     )
 
 
@@ -83,11 +74,13 @@ def _look_at_judges(instance: dg.DagsterInstance, store: StoreResource, cursor: 
     if judges == cursor.judges:
         return cursor
     # Labels that no cursor tells of were made under the judges of now, or will be told by their words.
-    behind = () if cursor.judges is None else tuple(sorted(instance.get_materialized_partitions(keys.LABELS)))
-    return cursor.model_copy(update={"judges": judges, "behind": behind})
+    made = () if cursor.judges is None else instance.get_materialized_partitions(keys.LABELS)
+    behind = tuple(sorted({*cursor.behind, *made}))
+    changed = {"judges": judges, "changes": cursor.changes + 1, "behind": behind}
+    return cursor.model_copy(update=changed)
 
 
-def _why_not(fresh: list[Word], due: list[Word], waiting: set[str]) -> str:
+def _why_not(fresh: list[Said], due: list[Said], waiting: set[str]) -> str:
     if waiting:
         return f"labels of {sorted(waiting)} wait for a run of their day"
     if fresh and not due:
@@ -95,18 +88,7 @@ def _why_not(fresh: list[Word], due: list[Word], waiting: set[str]) -> str:
     return "the labels given need no run now" if due else "nobody has labelled anything new"
 
 
-def read_words(store: StoreResource, since: datetime | None) -> list[Word]:
-    """The words of the project from a little before ``since`` on, in order of time."""
-    records = store.open()
-    found = find_since(records, store.project, since and since - _LOOK_BACK)
-    days = find_days(records, store.project, {trace_id for _, trace_id, _ in found})
-    return [
-        Word(at=at.replace(tzinfo=at.tzinfo or UTC), day=days.get(trace_id), name=f"{digest[:16]}")
-        for at, trace_id, digest in found
-    ]
-
-
-def _is_due(fresh: list[Word]) -> bool:
+def _is_due(fresh: list[Said]) -> bool:
     now = clock.now()
     times = [word.at for word in fresh]
     quiet = (now - max(times)).total_seconds() >= QUIET_SECONDS
@@ -126,13 +108,7 @@ def _is_clean(instance: dg.DagsterInstance, day: str) -> bool:
     return all(explain_check(instance, check, day) is None for check in keys.DAY_CHECKS)
 
 
-def _request(day: str, due: list[Word], judges: tuple[str, ...] | None) -> dg.RunRequest:
-    told = digest_json([sorted(word.name for word in due if word.day == day), judges])[:16]
-    return dg.RunRequest(run_key=f"labels-{day}-{told}", partition_key=day, asset_selection=[keys.LABELS])
-
-
-def _advance(cursor: Cursor, words: list[Word], late: list[Word]) -> Cursor:
-    """Handled is all but what is ``late``; nothing is forgotten that a later look would see again."""
-    since = min((word.at for word in late), default=max(word.at for word in words))
-    names = {word.name for word in words if word.at >= since - _LOOK_BACK} - {word.name for word in late}
-    return cursor.model_copy(update={"since": since, "handled": tuple(sorted(names))})
+def _request(day: str, cursor: Cursor) -> dg.RunRequest:
+    # A day is asked for once with the words and judges that the cursor has come to.
+    key = f"labels-{day}-{cursor.arrival}-{cursor.changes}"
+    return dg.RunRequest(run_key=key, partition_key=day, asset_selection=[keys.LABELS])

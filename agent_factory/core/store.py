@@ -56,9 +56,14 @@ class Store:
         except IntegrityError:
             return self.put(record, replace=replace)
 
-    def put_in(self, connection: Connection, record: Record, *, replace: bool = False) -> bool:
-        """``put`` as part of a transaction that the caller has begun, with what else must stand or fall with it."""
-        row = to_row(record)
+    def put_in(
+        self, connection: Connection, record: Record, *, replace: bool = False, arrival: int | None = None
+    ) -> bool:
+        """``put`` as part of a transaction that the caller has begun, with what else must stand or fall with it.
+
+        ``arrival`` is the number by which records that are read in the order of their coming are found.
+        """
+        row = {**to_row(record), "arrival": arrival}
         where = (table.records.c.kind == row["kind"], table.records.c.id == row["id"])
         known = connection.execute(select(table.records.c.digest, table.records.c.project).where(*where)).first()
         if known is None:

@@ -22,8 +22,10 @@ records = Table(
     Column("created_at", DateTime(timezone=True), nullable=False),
     Column("digest", String(64), nullable=False),
     Column("body", Text, nullable=False),
+    Column("arrival", Integer),
     Index("records_by_build", "kind", "project", "build"),
     Index("records_by_time", "kind", "created_at"),
+    Index("records_by_arrival", "kind", "project", "arrival"),
 )
 
 traces = Table(

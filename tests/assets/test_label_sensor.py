@@ -7,7 +7,7 @@ from typing import Any
 import dagster as dg
 import pytest
 
-from agent_factory.contracts import Trace
+from agent_factory.contracts import Feedback, Trace
 from agent_factory.core import clock
 from agent_factory.core.store import Store
 from agent_factory.core.tracelog import TraceLog
@@ -98,6 +98,47 @@ def test_it_waits_for_a_pause_but_not_for_ever(
     assert "wait for a pause" in found.skip_reason.skip_message
     label(store, DAYS[1], seconds_ago=LONGEST_SECONDS + 1)
     assert days_of(look(found.cursor)) == list(DAYS)
+
+
+@pytest.mark.parametrize("hours_ago", [24 * 365, 1, 0, -1])
+def test_a_label_that_comes_late_is_told_whatever_time_it_tells(
+    store: Store, look: Look, finish: Callable[..., None], traces: None, hours_ago: float
+) -> None:
+    for day in DAYS:
+        finish(day)
+    label(store)
+    found = look()
+    other = make_feedback("default", f"t-{DAYS[1]}", "bob", 2)
+    first = store.find(Feedback)[0].created_at
+    keep(store, other.model_copy(update={"created_at": first - timedelta(hours=hours_ago)}))
+    label(store, rating=1, seconds_ago=LONGEST_SECONDS + 1)
+    assert keep(store, make_feedback("default", f"t-{DAYS[0]}", "cyd", 3, at=first - timedelta(days=9)))
+    assert days_of(look(found.cursor)) == list(DAYS)
+
+
+def test_a_cursor_of_before_sees_all_labels_once(
+    store: Store, look: Look, finish: Callable[..., None], traces: None
+) -> None:
+    finish(DAYS[0])
+    label(store)
+    found = look('{"since": "2099-01-01T00:00:00Z", "handled": ["abc"], "judges": [], "behind": []}')
+    assert days_of(found) == [DAYS[0]]
+    assert days_of(look(found.cursor)) == []
+
+
+def test_a_day_asked_for_again_is_another_run(
+    store: Store, look: Look, finish: Callable[..., None], traces: None
+) -> None:
+    """Dagster starts no second run under a key that it has seen."""
+    finish(DAYS[0])
+    finish(DAYS[1])
+    cursor, asked = look().cursor, list[str]()
+    for usable in (True, False, True, False):
+        calibrate_as(store, usable=usable)
+        found = look(cursor)
+        cursor = found.cursor
+        asked += [run.run_key for run in found.run_requests if run.partition_key == DAYS[0]]
+    assert len(set(asked)) == 4
 
 
 def test_a_withdrawn_label_is_told(

@@ -5,8 +5,8 @@ Invariant: of one labeler about one thing only the newest word counts, whichever
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterable
+from collections.abc import Generator, Iterable
+from contextlib import contextmanager
 from datetime import datetime
 from typing import Any, NamedTuple
 
@@ -14,6 +14,7 @@ from sqlalchemy import Connection, select
 
 from agent_factory.contracts.trace import Feedback
 from agent_factory.core import clock, table
+from agent_factory.core.digest import digest_json
 from agent_factory.core.error import InputError
 from agent_factory.core.store import Store
 from agent_factory.data.labelling.record import Choice, Preference, make_id, to_score
@@ -113,16 +114,36 @@ def make_preference(
 
 def keep(store: Store, word: Feedback | Preference) -> bool:
     """Write a labeler's word over their earlier one; False where this or a newer one stands there already."""
-    with store.begin() as connection:
-        return keep_in(store, connection, word)
+    with take_turn(store, word.project) as turn:
+        return keep_in(store, turn, word)
 
 
-def keep_in(store: Store, connection: Connection, word: Feedback | Preference) -> bool:
-    """``keep`` as part of a transaction."""
+def keep_in(store: Store, turn: Turn, word: Feedback | Preference) -> bool:
+    """``keep`` as part of a turn."""
     known = store.peek(type(word), word.id)
     if known is not None and known.created_at > word.created_at:
         return False
-    return store.put_in(connection, word, replace=True)
+    return store.put_in(turn.connection, word, replace=True, arrival=turn.number)
+
+
+class Turn(NamedTuple):
+    """A transaction that is alone with a project's labelling, and its number: of two turns the later has the larger."""
+
+    connection: Connection
+    number: int
+
+
+@contextmanager
+def take_turn(store: Store, project: str) -> Generator[Turn]:
+    """Whoever writes a project's words or assignments takes a turn, so that their order is one for all."""
+    name = f"labelling.{digest_json(project)[:24]}"
+    column = table.counters.c
+    with store.begin(read_only=True) as connection:
+        known = connection.execute(select(column.value).where(column.name == name)).scalar() is not None
+    if not known:
+        store.next_number(name)
+    with store.begin() as connection:
+        yield Turn(connection, store.next_number_in(connection, name))
 
 
 def read_feedback(store: Store, project: str) -> dict[str, list[Feedback]]:
@@ -157,14 +178,21 @@ def read_preferences(store: Store, project: str) -> list[Preferred]:
     return pairs
 
 
-def find_since(store: Store, project: str, since: datetime | None) -> list[tuple[datetime, str, str]]:
-    """Time, trace and digest of the labels given, changed or withdrawn from ``since`` on, in order of time."""
+class Said(NamedTuple):
+    """That a label was given, changed or withdrawn: its place in the order of arrival, when it was said, of what."""
+
+    arrival: int
+    at: datetime
+    trace_id: str
+
+
+def find_said(store: Store, project: str, after: int) -> list[Said]:
+    """The labels that came, or came anew, after that number, in the order of their coming; after -1 came all."""
     columns = table.records.c
-    query = select(columns.created_at, columns.digest, columns.body).where(
-        columns.kind == Feedback.__name__, columns.project == project
+    query = select(columns.arrival, columns.body).where(
+        columns.kind == Feedback.__name__, columns.project == project, columns.arrival > after
     )
-    if since is not None:
-        query = query.where(columns.created_at >= since)
     with store.begin(read_only=True) as connection:
-        rows: list[Any] = list(connection.execute(query.order_by(columns.created_at, columns.id)))
-    return [(row.created_at, json.loads(row.body)["trace_id"], row.digest) for row in rows]
+        rows: list[Any] = list(connection.execute(query.order_by(columns.arrival, columns.id)))
+    found = [(row.arrival, Feedback.model_validate_json(row.body)) for row in rows]
+    return [Said(arrival, word.created_at, word.trace_id) for arrival, word in found]

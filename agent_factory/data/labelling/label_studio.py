@@ -2,7 +2,8 @@
 
 Shapes as in https://labelstud.io/guide/tasks and https://labelstud.io/guide/export (JSON): a task is
 ``{"data": {…}}``, an annotated one has ``annotations`` with ``completed_by`` and ``result``. Only clean
-traces go out. Invariant: an annotation is one label however often it comes in; cancelled ones are none.
+traces go out. Invariants: what was annotated is what went out, by its digest; an annotation is one label
+however often it comes in; cancelled ones are none.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any, Literal
 
 from pydantic import AwareDatetime, TypeAdapter, ValidationError
@@ -18,6 +19,8 @@ from pydantic import AwareDatetime, TypeAdapter, ValidationError
 from agent_factory.contracts.message import Message
 from agent_factory.contracts.record import Count, Part
 from agent_factory.contracts.trace import Feedback, Trace
+from agent_factory.core import clock
+from agent_factory.core.day import AHEAD
 from agent_factory.core.digest import digest_json
 from agent_factory.core.error import InputError
 from agent_factory.core.store import Store
@@ -26,6 +29,7 @@ from agent_factory.data.labelling.feedback import make_feedback, make_preference
 from agent_factory.data.labelling.item import find_days
 from agent_factory.data.labelling.record import Choice, ItemKind, Preference
 
+_FIRST = datetime(2000, 1, 1, tzinfo=UTC)
 _TIME: TypeAdapter[datetime] = TypeAdapter(AwareDatetime)
 _CHOICES: dict[str, Choice] = {"left": "first", "right": "second", "equal": "tie"}
 _TIE = "equally good"
@@ -146,6 +150,12 @@ def _annotations(task: Any, project: str, known: Mapping[str, str]) -> list[Any]
         raise InputError("its data has no trace_ids of one or two traces: export the tasks from here first")
     if task["data"].get("project", project) != project:
         raise InputError(f"it is of project {task['data']['project']!r}, not of {project!r}")
+    data = {key: value for key, value in task["data"].items() if key != "digest"}
+    if task["data"].get("digest") != digest_json(data):
+        raise InputError(
+            f"its data on {ids!r} is not what went out: its digest is {task['data'].get('digest')!r}, that of the data "
+            f"{digest_json(data)!r}. What was judged is another dialogue: export the task again and annotate that"
+        )
     missing = [name for name in ids if name not in known]
     if missing:
         raise InputError(f"there is no trace {missing[0]!r} in project {project!r}")
@@ -162,9 +172,20 @@ def _take(
         raise InputError("it has no list 'result'")
     if annotation.get("was_cancelled"):
         return "cancelled"
-    told = annotation.get("updated_at") or annotation.get("created_at")
-    word = _read_word(project, ids, annotation["result"], name(annotation), _TIME.validate_python(told))
+    word = _read_word(project, ids, annotation["result"], name(annotation), _read_time(annotation))
     return "kept" if queue.answer(store, word) else "unchanged"
+
+
+def _read_time(annotation: Mapping[str, Any]) -> datetime:
+    """When it was made, no later than now where its clock is a little ahead; InputError for a time that cannot be."""
+    at = _TIME.validate_python(annotation.get("updated_at") or annotation.get("created_at"))
+    now = clock.now()
+    if not _FIRST <= at <= now + AHEAD:
+        raise InputError(
+            f"its time is {at.isoformat()}, expected one from {_FIRST.date()} to now: a later word of its reviewer "
+            "would never count; mend updated_at"
+        )
+    return min(at, now)
 
 
 def _read_word(project: str, ids: list[str], results: list[Any], reviewer: str, at: datetime) -> Feedback | Preference:
@@ -176,7 +197,7 @@ def _read_word(project: str, ids: list[str], results: list[Any], reviewer: str, 
     tags = _texts(values.get("tags", {}).get("choices", []))
     if len(ids) == 1:
         rating = values.get("score", {}).get("rating")
-        if not isinstance(rating, int) or not 1 <= rating <= 5:
+        if isinstance(rating, bool) or not isinstance(rating, int) or not 1 <= rating <= 5:
             raise InputError(f"its rating 'score' is {rating!r}, expected a whole number from 1 to 5")
         return make_feedback(project, ids[0], reviewer, rating, comment=comment, tags=tags, at=at)
     chosen = values.get("preference", {}).get("selected")

@@ -3,17 +3,16 @@
 An item is wanted by one person, and by ``overlap_reviewers`` where it falls into the policy's overlap
 (which items do follows from their ids). Invariants: a reviewer answers an item once and never gets it
 again; at one time an item is in no more hands than it is wanted by. To hold that, whoever changes a
-project's assignments writes the project's row in ``counters`` first, in the same transaction.
+project's assignments takes a turn (``feedback.take_turn``).
 """
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterable, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 from typing import Literal, NamedTuple
 
-from sqlalchemy import Connection, select, update
+from sqlalchemy import Connection, select
 
 from agent_factory.contracts.record import Count, Part
 from agent_factory.contracts.trace import Feedback
@@ -23,7 +22,7 @@ from agent_factory.core.digest import digest_json
 from agent_factory.core.error import ConflictError, NotFoundError
 from agent_factory.core.store import Store
 from agent_factory.data.labelling.candidate import Candidate, item_id, read_candidates
-from agent_factory.data.labelling.feedback import keep, keep_in, read_feedback, read_votes
+from agent_factory.data.labelling.feedback import Turn, keep, keep_in, read_feedback, read_votes, take_turn
 from agent_factory.data.labelling.record import Assignment, ItemKind, LabelPolicy, Preference, make_id
 
 
@@ -73,23 +72,23 @@ def take(store: Store, artifacts: Artifacts, project: str, reviewer: str, kind: 
     policy = read_policy(store, project)
     candidates = read_candidates(store, artifacts, project, kind, policy.days)
     words = set(_words(store, project, kind))
-    with _locked(store, project) as connection:
+    with take_turn(store, project) as turn:
         now = clock.now()
-        assignments = _read(connection, project, kind)
+        assignments = _read(turn.connection, project, kind)
         ends = now + timedelta(seconds=policy.lease_seconds)
         open_ones = [one for one in assignments if one.reviewer == reviewer and one.state == "open"]
         mine = [one for one in open_ones if one.expires_at > now and (one.item, reviewer) not in words]
         if mine:
             held = max(mine, key=lambda one: (one.expires_at, one.id))
             held = held.model_copy(update={"expires_at": ends})
-            store.put_in(connection, held, replace=True)
+            store.put_in(turn.connection, held, replace=True)
             return held
         state = _sort(assignments, words, now)
         free = next((one for one in candidates if state.is_free(one, reviewer, policy)), None)
         if free is None:
             return None
         made = _assign(project, free.kind, free.trace_ids, reviewer, ends)
-        store.put_in(connection, made, replace=True)
+        store.put_in(turn.connection, made, replace=True)
     return made
 
 
@@ -103,28 +102,28 @@ def answer(store: Store, word: Feedback | Preference) -> bool:
         return keep(store, word)
     kind: ItemKind = "score" if isinstance(word, Feedback) else "compare"
     ids = (word.trace_id,) if isinstance(word, Feedback) else (word.first, word.second)
-    with _locked(store, word.project) as connection:
-        kept = keep_in(store, connection, word)
+    with take_turn(store, word.project) as turn:
+        kept = keep_in(store, turn, word)
         if kept:
-            _close(store, connection, _assign(word.project, kind, ids, word.labeler), "done")
+            _close(store, turn, _assign(word.project, kind, ids, word.labeler), "done")
     return kept
 
 
 def skip(store: Store, project: str, reviewer: str, kind: ItemKind, trace_ids: Sequence[str]) -> Assignment:
     """Pass an item on: this reviewer does not get it again. ConflictError where they have answered it."""
     made = _assign(project, kind, tuple(trace_ids), reviewer)
-    with _locked(store, project) as connection:
+    with take_turn(store, project) as turn:
         word = find_word(store, project, made)
         if word is not None and word.state == "given":
             raise ConflictError(f"{reviewer!r} has answered {list(trace_ids)} already; undo it before it is skipped")
-        return _close(store, connection, made, "skipped")
+        return _close(store, turn, made, "skipped")
 
 
 def undo(store: Store, project: str, reviewer: str, kind: ItemKind) -> Assignment:
     """Take back the reviewer's last answer or skip, and hand them that item again; NotFoundError for none."""
     policy = read_policy(store, project)
-    with _locked(store, project) as connection:
-        closed = [one for one in _read(connection, project, kind) if one.reviewer == reviewer and one.answered_at]
+    with take_turn(store, project) as turn:
+        closed = [one for one in _read(turn.connection, project, kind) if one.reviewer == reviewer and one.answered_at]
         if not closed:
             raise NotFoundError(
                 f"{reviewer!r} has answered or skipped nothing of the kind {kind!r} that could be undone"
@@ -132,11 +131,11 @@ def undo(store: Store, project: str, reviewer: str, kind: ItemKind) -> Assignmen
         last = max(closed, key=lambda one: (str(one.answered_at), one.id))
         ends = clock.now() + timedelta(seconds=policy.lease_seconds)
         reopened = last.model_copy(update={"state": "open", "answered_at": None, "expires_at": ends})
-        store.put_in(connection, reopened, replace=True)
+        store.put_in(turn.connection, reopened, replace=True)
         word = find_word(store, project, last) if last.state == "done" else None
         if word is not None:
             withdrawn = word.model_copy(update={"state": "withdrawn", "created_at": clock.now()})
-            store.put_in(connection, withdrawn, replace=True)
+            store.put_in(turn.connection, withdrawn, replace=True, arrival=turn.number)
     return reopened
 
 
@@ -168,13 +167,13 @@ def read_queue(store: Store, artifacts: Artifacts, project: str, kind: ItemKind,
     return [one for one in candidates if state.is_free(one, "", policy)][:limit]
 
 
-def _close(store: Store, connection: Connection, made: Assignment, state: Literal["done", "skipped"]) -> Assignment:
+def _close(store: Store, turn: Turn, made: Assignment, state: Literal["done", "skipped"]) -> Assignment:
     """The reviewer's assignment in that state, from when it first came into it."""
-    known = next((one for one in _read(connection, made.project, made.kind) if one.id == made.id), made)
+    known = next((one for one in _read(turn.connection, made.project, made.kind) if one.id == made.id), made)
     if known.state == state:
         return known
     closed = known.model_copy(update={"state": state, "answered_at": made.created_at})
-    store.put_in(connection, closed, replace=True)
+    store.put_in(turn.connection, closed, replace=True)
     return closed
 
 
@@ -237,17 +236,3 @@ def _read(connection: Connection, project: str, kind: ItemKind) -> list[Assignme
     query = select(columns.body).where(columns.kind == Assignment.__name__, columns.project == project)
     found = [Assignment.model_validate_json(body) for body in connection.execute(query).scalars().all()]
     return [one for one in found if one.kind == kind]
-
-
-@contextmanager
-def _locked(store: Store, project: str) -> Generator[Connection]:
-    """A transaction that is alone with the assignments of a project."""
-    name = f"labelling.{digest_json(project)[:24]}"
-    column = table.counters.c
-    with store.begin(read_only=True) as connection:
-        known = connection.execute(select(column.value).where(column.name == name)).scalar() is not None
-    if not known:
-        store.next_number(name)
-    with store.begin() as connection:
-        connection.execute(update(table.counters).where(column.name == name).values(value=column.value + 1))
-        yield connection

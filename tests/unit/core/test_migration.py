@@ -116,6 +116,24 @@ def test_numbers_of_removed_traces_stay_used_in_a_store_of_before(tmp_path: Path
     engine.dispose()
 
 
+def test_labels_of_before_came_before_all_others(tmp_path: Path) -> None:
+    engine = open_engine(f"sqlite:///{tmp_path / 'old.db'}")
+    move(engine, command.upgrade, "0004")
+    with engine.begin() as connection:
+        for kind, name in (("Feedback", "f"), ("Agent", "a")):
+            told = {"id": name, "project": "default", "body": "{}"}
+            connection.execute(text(RECORD.replace("'Agent'", f"'{kind}'")), told)
+    upgrade(engine)
+    with engine.connect() as connection:
+        assert compare_metadata(MigrationContext.configure(connection), metadata) == []
+        found = connection.execute(text("SELECT id, arrival FROM records ORDER BY id"))
+        assert [tuple(row) for row in found] == [("a", None), ("f", 0)]
+    move(engine, command.downgrade, "0004")
+    with engine.connect() as connection:
+        assert connection.execute(text("SELECT count(*) FROM records")).scalar() == 2
+    engine.dispose()
+
+
 def add_next(store: Store, name: str) -> int:
     """Take a trace in; its number."""
     step = Step(index=0, observation=(), action=Message(role="assistant", content="Yes."))

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import timedelta
 from typing import Any
 from xml.etree import ElementTree
 
 import pytest
 
 from agent_factory.contracts import Feedback, Trace
+from agent_factory.core import clock
 from agent_factory.core.error import InputError
 from agent_factory.core.store import Store
 from agent_factory.core.tracelog import TraceLog
+from agent_factory.data.labelling import queue
 from agent_factory.data.labelling.feedback import keep, make_feedback, read_feedback, read_preferences
 from agent_factory.data.labelling.label_studio import make_config, make_task, take_annotations
 
@@ -127,6 +130,10 @@ def test_what_cannot_be_read_is_listed_and_the_rest_goes_in(store: Store, traces
         {**good, "annotations": None},
         "no task",
         annotated(good, rating, by=3, result=None),
+        annotated(good, control("score", "rating", rating=True)),
+        annotated(good, rating, updated_at="2099-01-01T00:00:00Z"),
+        annotated(good, rating, updated_at="0001-01-01T00:00:00Z"),
+        annotated({"data": {**good["data"], "dialogue": []}}, rating),
     ]
     told = take_annotations(store, "default", tasks)
     assert told.kept == 1
@@ -135,12 +142,25 @@ def test_what_cannot_be_read_is_listed_and_the_rest_goes_in(store: Store, traces
         "task 2, annotation 0",
         "task 3, annotation 0",
         *(f"task {number}" for number in (4, 5, 6, 7, 8)),
-        "task 9, annotation 0",
+        *(f"task {number}, annotation 0" for number in (9, 10, 11, 12)),
+        "task 13",
     ]
     assert "expected a whole number from 1 to 5" in told.quarantined[0]
     assert "no trace 't9'" in told.quarantined[4]
+    assert "'score' is True" in told.quarantined[9]
+    assert ["from 2000-01-01 to now" in line for line in told.quarantined[10:12]] == [True, True]
+    assert "['t1'] is not what went out" in told.quarantined[12]
     with pytest.raises(InputError, match="array of tasks, this is dict"):
         take_annotations(store, "default", {"tasks": []})
+
+
+def test_a_clock_that_is_a_little_ahead_hides_no_later_word(store: Store, traces: list[Trace]) -> None:
+    ahead = (clock.now() + timedelta(minutes=4)).isoformat()
+    task = make_task("default", traces[:1])
+    tasks = [annotated(task, control("score", "rating", rating=5), updated_at=ahead)]
+    assert take_annotations(store, "default", tasks, {"10": "bob"}).kept == 1
+    assert queue.answer(store, make_feedback("default", "t1", "bob", 1))
+    assert read_feedback(store, "default")["t1"][0].score == 0.0
 
 
 def test_a_later_word_here_outlives_an_older_export(store: Store, traces: list[Trace]) -> None:
