@@ -1,15 +1,19 @@
 """The report as one HTML page that needs nothing else: no script, no font, no file from elsewhere.
 
+Examples of failures link to their timelines at the API.
+
 Invariant: every number on the page is from the EvalReport; what was not measured is a dash.
 """
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from agent_factory.contracts.evaluation import Comparison, EvalReport, Measure, ModelScore
 from agent_factory.contracts.scenario import LEVELS
+from agent_factory.core.address import timeline_url
 
 _TEMPLATES = Path(__file__).parent / "template"
 _STAGES = {"base": "base", "sft": "supervised", "policy": "reinforced"}
@@ -59,7 +63,7 @@ def draw_page(report: EvalReport) -> str:
         loader=FileSystemLoader(_TEMPLATES), autoescape=True, undefined=StrictUndefined, trim_blocks=True
     )
     environment.lstrip_blocks = True
-    environment.filters.update(percent=_percent, points=_points)
+    environment.filters.update(percent=_percent, points=_points, timeline=partial(timeline_url, project=report.project))
     return environment.get_template("report.html.j2").render(
         report=report,
         candidate=report.score_of(report.candidate),

@@ -3,9 +3,14 @@
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
+import dagster as dg
+
+from agent_factory.core.address import timeline_url
 from agent_factory.core.artifact import Artifacts
 from agent_factory.core.digest import digest_bytes, digest_json
 from agent_factory.core.error import NotFoundError
+
+SHOWN_TRACES = 5
 
 
 class Found(NamedTuple):
@@ -17,17 +22,26 @@ class Found(NamedTuple):
 
 def describe_rollouts(artifacts: Artifacts, paths: Sequence[str]) -> Found:
     """Episodes and successes over rollout files; NotFoundError where one is not there."""
-    outcomes = [won for path in paths for won in artifacts.read_table(path, ["success"]).column(0).to_pylist()]
+    rows = [row for path in paths for row in artifacts.read_table(path, ["id", "project", "success"]).to_pylist()]
+    outcomes = [row["success"] for row in rows]
     graded = [won for won in outcomes if won is not None]
     metadata: dict[str, Any] = {
         "dagster/row_count": len(outcomes),
         "graded": len(graded),
         "successes": sum(graded),
         "paths": ", ".join(paths),
+        "failed_traces": _link([row for row in rows if row["success"] is False]),
+        "solved_traces": _link([row for row in rows if row["success"]]),
     }
     if graded:
         metadata["success"] = sum(graded) / len(graded)
     return Found(metadata, digest_json([digest_bytes(artifacts.read_bytes(path)) for path in paths]))
+
+
+def _link(rows: Sequence[dict[str, Any]]) -> dg.MetadataValue:
+    """The first of these traces, as links to their timelines."""
+    shown = [f"- [{row['id']}]({timeline_url(row['id'], row['project'])})" for row in rows[:SHOWN_TRACES]]
+    return dg.MetadataValue.md("\n".join(shown) or "none")
 
 
 def list_rollouts(artifacts: Artifacts, folder: str) -> list[str]:

@@ -157,7 +157,9 @@ def test_the_page_needs_nothing_else_and_shows_the_report(whole: Any, kit: Any) 
     )
     report = evaluate(whole.store, whole.artifacts, whole.build)
     page = whole.artifacts.read_text(report.html_path)
-    assert not re.search(r"<script|<link|src=|url\(|https?://", page)
+    linked = re.compile(r'<a href="http://127\.0\.0\.1:8400/env/trace/([^"/]+)/timeline\?project=default">')
+    assert set(linked.findall(page)) == {name for cluster in report.failures for name in cluster.examples}
+    assert not re.search(r"<script|<link|src=|url\(|https?://", linked.sub("", page)), "it loads nothing"
     for text in (
         "PASS",
         "80.0\N{NO-BREAK SPACE}%",
