@@ -160,15 +160,17 @@ class TerminalEnvironment:
     async def _pump(self, seconds: float) -> bool:
         """Move keys in and output out once; whether there was no output for ``seconds``."""
         terminal = self._running.terminal
-        with suppress(BlockingIOError):  # the program has not read what came before
-            self._keys = self._keys[os.write(terminal, self._keys[:CHUNK]) if self._keys else 0 :]
-        with suppress(TimeoutError):
-            async with asyncio.timeout(seconds):
-                await wait_readable(terminal)
         try:
+            with suppress(BlockingIOError):  # the program has not read what came before
+                self._keys = self._keys[os.write(terminal, self._keys[:CHUNK]) if self._keys else 0 :]
+            with suppress(TimeoutError):
+                async with asyncio.timeout(seconds):
+                    await wait_readable(terminal)
             output = os.read(terminal, CHUNK)
         except BlockingIOError:
             return True
+        except OSError as error:  # its first process holds the terminal open as long as it lives
+            raise ToolError(f"the sandbox ended: {error}") from error
         self._read += len(output)
         self._screen.feed(output)
         return False

@@ -77,7 +77,7 @@ async def start(sandboxed, scenario, tmp_path):
     """Start a program of this source (or another command) and see its first screen."""
     async with AsyncExitStack() as stack:
 
-        async def open_one(source, files=None, seed=0, **settings):
+        async def open_one(source, given=None, seed=0, **settings):
             (tmp_path / "app").mkdir(exist_ok=True)
             (tmp_path / "app" / "app.py").write_text(source)
             world = await stack.enter_async_context(
@@ -85,7 +85,7 @@ async def start(sandboxed, scenario, tmp_path):
             )
             environment = world.make()
             stack.push_async_callback(environment.close)
-            await environment.reset(scenario(files), seed)
+            await environment.reset(scenario(given), seed)
             return Player(environment)
 
         yield open_one
