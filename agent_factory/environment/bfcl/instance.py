@@ -7,7 +7,6 @@ sets for the whole process (decimal's and mpmath's precision) is as before after
 from __future__ import annotations
 
 import json
-import math
 import sys
 from collections.abc import Generator, Mapping
 from contextlib import ExitStack, contextmanager
@@ -22,6 +21,7 @@ from agent_factory.contracts.record import Json
 from agent_factory.core.error import ToolError
 from agent_factory.environment.bfcl.call import ParsedCall
 from agent_factory.environment.bfcl.package import Case, Package
+from agent_factory.environment.snapshot import to_json
 
 
 class Response(NamedTuple):
@@ -104,28 +104,11 @@ def _refuse(status: int, error: str) -> Response:
 def _to_attributes(instance: Any) -> Json:
     """Public attributes; a link to an object of its own class (a folder's parent) leads up and is left out."""
     public = {name: value for name, value in vars(instance).items() if not name.startswith("_")}
-    return {name: _to_json(value) for name, value in public.items() if type(value) is not type(instance)}
+    own = type(instance)
+    return {name: to_json(value, _describe) for name, value in public.items() if type(value) is not own}
 
 
-def _to_json(value: Any) -> Any:
-    if value is None or isinstance(value, bool | int | str):
-        return value
-    if isinstance(value, float):
-        return value if math.isfinite(value) else repr(value)
-    if isinstance(value, Mapping):
-        return _to_object(value)
-    if isinstance(value, list | tuple):
-        return [_to_json(item) for item in value]
-    if isinstance(value, set | frozenset):
-        return sorted((_to_json(item) for item in value), key=lambda item: json.dumps(item, sort_keys=True))
+def _describe(value: Any) -> Any:
     if hasattr(value, "__dict__") and type(value).__module__.startswith("bfcl_eval."):
         return {"~class": type(value).__name__, **_to_attributes(value)}
     return str(value)
-
-
-def _to_object(value: Mapping[Any, Any]) -> Json:
-    """Keys without ``/``, escaped as in a JSON pointer; an empty object is told, or nobody would see it appear."""
-    keys = [str(key).replace("~", "~0").replace("/", "~1") for key in value]
-    if len(set(keys)) < len(keys):
-        raise ToolError(f"an attribute has keys that are the same as text: {list(value)!r}")
-    return {key: _to_json(item) for key, item in zip(keys, value.values(), strict=True)} or {"~empty": True}
