@@ -19,13 +19,15 @@ router = APIRouter(tags=["data"])
 
 
 class ForgetRequest(Part):
-    """Ways to name one person: an e-mail, a phone number, an id, or as in ``PERSON:Mia Li``; any of them counts.
+    """Ways to name one person: an e-mail, a full name, a phone number, an id, or as in ``PERSON:Hedwig``; any counts.
 
-    A ``dry_run`` finds and lists, and changes nothing.
+    A ``dry_run`` finds and lists, and changes nothing. Where more is found than may be one person's, its answer has
+    the number to ``confirm``.
     """
 
     subjects: tuple[str, ...] = Field(min_length=1, max_length=20)
     dry_run: bool = False
+    confirm: int | None = Field(default=None, ge=1)
 
 
 @router.post("/data/forget", summary="Forget a person", responses=tell(422, 507))
@@ -38,7 +40,14 @@ def forget_person(body: ForgetRequest, context: Ctx) -> ForgetReport:
             f"this key is that of {context.caller.name!r}: a person is forgotten with the operator's key or one of the "
             "project that is nobody's own"
         )
-    return forget(context.store, context.artifacts, context.project, body.subjects, dry_run=body.dry_run)
+    return forget(
+        context.store,
+        context.artifacts,
+        context.project,
+        body.subjects,
+        dry_run=body.dry_run,
+        confirm=body.confirm,
+    )
 
 
 @router.get("/data/forgettings", summary="Who was forgotten, by keyed hash", responses=tell(422))

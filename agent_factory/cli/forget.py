@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from agent_factory.cli.desk import open_desk
+from agent_factory.cli.number import MOST, number
 from agent_factory.cli.output import JsonFlag, say, show
 
 app = typer.Typer()
@@ -18,9 +19,15 @@ _NOTHING = 4
 def forget_person(
     subject: Annotated[
         list[str] | None,
-        typer.Option(help="An e-mail, phone number or id, or as 'PERSON:Mia Li'. May be repeated: any of them counts."),
+        typer.Option(
+            help="An e-mail, full name, phone or reference number, or as PERSON:Hedwig, USER:hedwig_k. "
+            "May be repeated: any of them counts."
+        ),
     ] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Find and list; change nothing.")] = False,
+    confirm: Annotated[
+        int | None, number(1, MOST, "How many traces are to go, where that is more than may be one person's.")
+    ] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on with what a killed process left undone.")] = False,
     as_json: JsonFlag = False,
 ) -> None:
@@ -40,7 +47,7 @@ def forget_person(
         return
     if not subject:
         raise InputError("nobody was named: give --subject, as in --subject mia@shop.example")
-    report = forget(desk.store, desk.artifacts, desk.project, subject, dry_run=dry_run)
+    report = forget(desk.store, desk.artifacts, desk.project, subject, dry_run=dry_run, confirm=confirm)
     show(report, as_json)
     if report.wiped is False:
         say("a reader of the database kept its log from being begun anew: run the command again when it is quiet")

@@ -60,7 +60,9 @@ class ForgetReport(Part):
     ``datasets`` and ``models`` hold traces of theirs and are marked. ``matched`` counts the traces by the
     keyed hash that they were found by. Traces that are kept and cannot be read were searched as text alone;
     ``unreadable`` is how many. ``wiped`` is None for a dry run and for ``nothing``, and False where a reader of
-    the database kept its log from being begun anew: then the request is to be sent again.
+    the database kept its log from being begun anew: then the request is to be sent again. ``searched`` is how many
+    traces there are at all; ``confirm`` the number that is to be said for it to be done, where it is more than may be
+    one person's.
     """
 
     id: str
@@ -74,4 +76,6 @@ class ForgetReport(Part):
     datasets: tuple[str, ...]
     models: tuple[str, ...]
     unreadable: Count = 0
+    searched: Count = 0
+    confirm: Count | None = None
     wiped: bool | None = None

@@ -22,6 +22,7 @@ _OF_TRACES = (
     "Assignment",
     "Delivery",
     "Feedback",
+    "Intake",
     "Judgement",
     "Overruling",
     "Preference",
@@ -29,7 +30,11 @@ _OF_TRACES = (
     "SessionMemory",
     "SessionTurn",
 )
-"""Kinds of records that speak of single traces or sessions; all others only count or name things of the factory."""
+"""Kinds of records that speak of single traces or sessions.
+
+What imports tell of rows that they could not read is the data factory's own to find; all others only count or name
+things of the factory.
+"""
 
 
 def find_records(store: Store, project: str, matches: Callable[[str, Any], bool]) -> list[tuple[str, str]]:

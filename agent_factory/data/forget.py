@@ -20,24 +20,42 @@ from agent_factory.core.erasure import erase_records, erase_traces, settle_erasu
 from agent_factory.core.error import InputError
 from agent_factory.core.refresh import request_refresh
 from agent_factory.core.store import Store
+from agent_factory.data.importing.removal import KINDS, blank_quarantined
 from agent_factory.data.lineage import Family, find_datasets_of, find_models_of
 from agent_factory.data.search import Found, search
 from agent_factory.data.subject import Subject, read_subjects
 from agent_factory.privacy.redactor import open_redactor
 
+_MOST = 20
+_SHARE = 0.1
+
 
 def forget(
-    store: Store, artifacts: Artifacts, project: str, subjects: Sequence[str], *, dry_run: bool = False
+    store: Store,
+    artifacts: Artifacts,
+    project: str,
+    subjects: Sequence[str],
+    *,
+    dry_run: bool = False,
+    confirm: int | None = None,
 ) -> ForgetReport:
     """Forget the person who is named by any of ``subjects``; InputError where one names nobody.
 
-    Where nothing is known of them nothing is done or recorded; where they are forgotten already, what was left
-    undone is done, and traces that began before now are kept out.
+    What is found in more than 20 traces and a tenth of all is hardly one person: InputError unless ``confirm``
+    is how many there are. Where nothing is known of them nothing is done or recorded; where they are forgotten
+    already, what was left undone is done, and traces that began before now are kept out.
     """
     named = read_subjects(subjects, open_redactor())
     if not named:
         raise InputError("nobody was named: give an e-mail, a full name, a phone number or an id")
     found = search(store, artifacts, project, named)
+    asked = _ask(found)
+    if asked is not None and asked != confirm and not dry_run:
+        raise InputError(
+            f"this is found in {asked} of {found.searched} traces, more than one person's share: look at them with "
+            '--dry-run ("dry_run": true) and name the person in another way; or, where all of them are to go, say so '
+            f'by their number: --confirm {asked} ("confirm": {asked})'
+        )
     record = _plan(store, artifacts, project, named, found)
     outcome = _outcome_of(store, record, found)
     wiped = None if dry_run or outcome == "nothing" else finish(store, artifacts, record)
@@ -53,8 +71,16 @@ def forget(
         datasets=record.datasets,
         models=record.models,
         unreadable=found.unreadable,
+        searched=found.searched,
+        confirm=asked,
         wiped=wiped,
     )
+
+
+def _ask(found: Found) -> int | None:
+    """The number of traces that is to be confirmed; None where so few may be one person's."""
+    count = len(found.traces)
+    return count if count > _MOST and count > found.searched * _SHARE else None
 
 
 def resume_forgettings(store: Store, artifacts: Artifacts) -> list[Forgetting]:
@@ -71,7 +97,9 @@ def finish(store: Store, artifacts: Artifacts, record: Forgetting) -> bool:
     _bury(store, record)
     _mark(store, artifacts, record)
     erase_traces(store, record.project, record.pending_traces)
-    erase_records(store, record.project, (_split(name) for name in record.pending_records))
+    named = [_split(name) for name in record.pending_records]
+    erase_records(store, record.project, named)
+    blank_quarantined(store, artifacts, record.project, [told for told in named if told[0] in KINDS])
     for day in record.days:
         _rewrite_day(artifacts, record.project, day, frozenset(record.pending_traces))
         request_refresh(store, record.project, day, f"{record.id}: a person was forgotten")

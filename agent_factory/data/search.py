@@ -1,4 +1,4 @@
-"""Looks for a person in all that is kept of a project: raw traces, clean ones, records of single sessions.
+"""Looks for a person in all that is kept of a project: raw traces, clean ones, records of single sessions, quarantine.
 
 Invariant: what is found is told by ids; nothing is written.
 """
@@ -19,7 +19,9 @@ from agent_factory.core.error import NotFoundError
 from agent_factory.core.recipe import load_recipe
 from agent_factory.core.store import Store
 from agent_factory.core.table import traces
+from agent_factory.data.importing.removal import find_quarantined
 from agent_factory.data.subject import Subject
+from agent_factory.data.value import read_values
 from agent_factory.privacy.redactor import Redactor, open_redactor
 
 _CHUNK = 400
@@ -28,7 +30,7 @@ _CHUNK = 400
 class Found(NamedTuple):
     """Ids of a person's traces with their days, their recipes, sessions, and other records as ``<kind>:<id>``.
 
-    ``unreadable`` traces were searched as text alone.
+    ``unreadable`` traces were searched as text alone; ``searched`` is how many traces there are at all.
     """
 
     traces: dict[str, str]
@@ -37,6 +39,7 @@ class Found(NamedTuple):
     records: set[str]
     matched: dict[str, int]
     unreadable: int
+    searched: int = 0
 
 
 class _Row(NamedTuple):
@@ -54,22 +57,24 @@ def search(store: Store, artifacts: Artifacts, project: str, subjects: Sequence[
     found = Found({}, set(), set(), set(), {}, 0)
     matched: dict[str, set[str]] = {}
     cleaned: set[str] = set()
+    arrived = 0
     for row in _read_clean(artifacts, project):
         cleaned.add(row.id)
         _take(row, _names_in(row.body, subjects), found, matched)
     redactor_of = lru_cache(_open_redactor)
     aside = Aside()
     for row in _read_inbox(store, project):
+        arrived += 1
         names = _names_in(row.body, subjects)
         if not names and row.id not in cleaned:
             names = _names_once_redacted(row, subjects, redactor_of(row.recipe), aside)
         _take(row, names, found, matched)
-    _add_records(store, project, subjects, found)
+    _add_records(store, artifacts, project, subjects, found)
     for row in _read_inbox(store, project) if found.sessions else ():
         if row.session_id in found.sessions:
             _take(row, ["session"], found, matched)
     counts = {name: len(ids) for name, ids in sorted(matched.items())}
-    return found._replace(matched=counts, unreadable=aside.tell().count)
+    return found._replace(matched=counts, unreadable=aside.tell().count, searched=max(arrived, len(cleaned)))
 
 
 def _take(row: _Row, names: Sequence[str], found: Found, matched: dict[str, set[str]]) -> None:
@@ -84,7 +89,8 @@ def _take(row: _Row, names: Sequence[str], found: Found, matched: dict[str, set[
 
 
 def _names_in(text: str, subjects: Sequence[Subject]) -> list[str]:
-    return [subject.name for subject in subjects if subject.is_in(text)]
+    values = read_values(text)
+    return [subject.name for subject in subjects if subject.is_in(text, values)]
 
 
 def _names_once_redacted(row: _Row, subjects: Sequence[Subject], redactor: Redactor, aside: Aside) -> list[str]:
@@ -116,12 +122,14 @@ def _read_inbox(store: Store, project: str) -> Iterator[_Row]:
             yield _Row(*row)
 
 
-def _add_records(store: Store, project: str, subjects: Sequence[Subject], found: Found) -> None:
-    """Sessions that tell of the person, and whatever speaks of a trace or a session of theirs."""
+def _add_records(store: Store, artifacts: Artifacts, project: str, subjects: Sequence[Subject], found: Found) -> None:
+    """Sessions and quarantined rows that tell of the person, and what speaks of a trace or a session of theirs."""
     for kind, name in find_records(store, project, lambda text, _: bool(_names_in(text, subjects))):
         if kind == "Session":
             found.sessions.add(name)
         found.records.add(f"{kind}:{name}")
+    tells = lambda text: any(subject.is_in(text, text) for subject in subjects)  # noqa: E731
+    found.records.update(":".join(told) for told in find_quarantined(store, artifacts, project, tells))
     own = {*found.traces, *found.sessions}
     for kind, name in find_records(store, project, lambda _, body: not own.isdisjoint(_strings(body))):
         found.records.add(f"{kind}:{name}")

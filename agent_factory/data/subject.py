@@ -2,8 +2,8 @@
 
 Model: clean text holds keyed hashes, raw text the value itself in some spelling; a subject matches both. What is
 given without a label is looked for as everything that its form allows: a hash is of one label, and nobody who
-asks knows which one cleaning gave. Invariant: a subject is never written down; its ``name`` is a label and a
-keyed hash.
+asks knows which one cleaning gave; what is an ordinary word names nobody. Invariant: a subject is never written
+down; its ``name`` is a label and a keyed hash.
 """
 
 from __future__ import annotations
@@ -12,12 +12,14 @@ import ipaddress
 import re
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple, cast
+from urllib.parse import unquote
 
 from agent_factory.core.error import InputError
 from agent_factory.privacy.label import LABELS, Label, is_chinese, normalize, street_of
 from agent_factory.privacy.redactor import Redactor
-from agent_factory.privacy.rule.chinese_name import is_surname, split_chinese_name, write_pattern
+from agent_factory.privacy.rule.chinese_name import begins_as_name, is_surname, split_chinese_name, write_pattern
 from agent_factory.privacy.rule.rule import CJK
+from agent_factory.privacy.word import is_common
 
 _EMAIL = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s]+")
 _PHONE = re.compile(r"\+?[\d\s().\-/]{7,}")
@@ -25,6 +27,11 @@ _IDENTITY = re.compile(r"[A-Za-z0-9](?:[ ().\-/]?[A-Za-z0-9]){4,22}\)?", re.ASCI
 _ACCOUNT = re.compile(r"[A-Z]{2}\d{2}[A-Z0-9]{11,30}", re.ASCII)
 _DAY = re.compile(r"\d{4}-\d\d-\d\d")
 _DIGITS: tuple[Label, ...] = ("PHONE", "CARD", "IBAN", "SSN", "NATIONAL_ID")
+_LEAST_DIGITS: dict[Label, int] = {"PHONE": 7, "CARD": 12, "SSN": 9, "IBAN": 10, "NATIONAL_ID": 1, "REF": 1}
+_LEAST_BARE = 5  # characters of an id that comes without a label
+_MOST_WORDS = 5  # of a name that is looked for the other way round
+_HOLDER = re.compile(rf"<?(?:{'|'.join(LABELS)})_\d+>?")
+_JSON_WORDS = frozenset(["null", "none", "true", "false", "nan", "undefined"])
 _NO_PERSON: tuple[Label, ...] = ("BIRTHDATE", "SECRET", "IP")
 _GAP = r"[\s().\-/]*"
 _UNSPACED = rf"{CJK}\u3040-\u30ff\uac00-\ud7af"  # scripts that part no words by blanks, or hang particles on them
@@ -43,9 +50,9 @@ class Subject(NamedTuple):
         """``EMAIL:<keyed hash>``, as it stands in datasets."""
         return f"{self.label}:{self.hash}"
 
-    def is_in(self, text: str) -> bool:
-        """Whether a trace's or record's text tells of the person, in the clear or by keyed hash."""
-        return self.hash in text or self.pattern.search(text) is not None
+    def is_in(self, text: str, values: str) -> bool:
+        """Whether a record tells of the person: its text by keyed hash, its ``values`` in the clear."""
+        return self.hash in text or self.pattern.search(values) is not None
 
 
 def read_subjects(texts: Iterable[str], redactor: Redactor) -> list[Subject]:
@@ -59,14 +66,14 @@ def read_subjects(texts: Iterable[str], redactor: Redactor) -> list[Subject]:
 def _read(text: str, redactor: Redactor) -> list[Subject]:
     head, *rest = re.split(r"\s*[:：]\s*", text, maxsplit=1)
     label = cast("Label", head.upper()) if rest and head.upper() in LABELS else None
-    value = rest[0] if label else text
-    labels = (label,) if label else tuple(_guess(text))
+    value = _unwrap(rest[0] if label else text)
+    labels = (label,) if label else tuple(_guess(value))
     unfit = next((label for label in labels if label in _NO_PERSON), None)
     if unfit:
         raise InputError(f"a {unfit} names no person by itself: give an e-mail, a full name, a phone number or an id")
     subjects = [
         Subject(label, redactor.hash_of(label, form), _pattern(label, value if form == whole else form, form))
-        for label in labels
+        for label in (() if _is_no_name(value, told=label is not None) else labels)
         for whole in (_form(label, value),)
         if not _is_short(label, whole)
         for form in _forms(label, whole)
@@ -74,10 +81,26 @@ def _read(text: str, redactor: Redactor) -> list[Subject]:
     if not subjects:
         # The value itself is not told: messages are logged.
         raise InputError(
-            f"this {label or 'name or id'} of {len(value)} characters is too short to name one person: give an e-mail, "
-            "a full name, a phone number or an id (as in --subject 'PERSON:Mia Li' or --subject PERSON:李雷雷)"
+            f"this {label or 'text without a label'} of {len(value)} characters names no one person: give an e-mail, a "
+            "full name ('Mia Li', 李雷雷), a phone number or a reference number of five characters or more, or say "
+            "what it is (as in --subject PERSON:Hedwig, --subject USER:hedwig_k or --subject REF:4417)"
         )
     return subjects
+
+
+def _unwrap(value: str) -> str:
+    """The address of a ``mailto:`` link; any other value as it is."""
+    if not value.casefold().startswith("mailto:"):
+        return value
+    return unquote(value[len("mailto:") :].partition("?")[0])
+
+
+def _is_no_name(value: str, *, told: bool) -> bool:
+    """Whether a value is a placeholder's name or of common words alone; a full name that is ``told`` may be."""
+    words = value.casefold().split()
+    if _HOLDER.fullmatch(value):
+        return True
+    return not (told and len(words) > 1) and all(word in _JSON_WORDS or is_common(word) for word in words)
 
 
 def _guess(text: str) -> Iterator[Label]:
@@ -95,12 +118,12 @@ def _guess(text: str) -> Iterator[Label]:
         yield "PHONE"
     if digits:
         yield from _guess_number(text)
-    elif len(text.split()) > 1 or re.search(rf"[{_UNSPACED}]", text):
-        yield "PERSON"
+    elif len(text.split()) > 1 or begins_as_name(text):
+        yield from ("PERSON", "USER") if len(text.split()) == 1 else ("PERSON",)
     if digits and letters and (" " in text or re.search(rf"[{CJK}]", text)):
         yield "ADDRESS"
-    if len(text.split()) == 1:
-        yield from ("USER", "REF") if digits else ("USER",)
+    if digits and len(text.split()) == 1 and len(text) >= _LEAST_BARE:
+        yield from ("USER", "REF")
 
 
 def _guess_number(text: str) -> Iterator[Label]:
@@ -124,21 +147,36 @@ def _is_host(text: str) -> bool:
 
 
 def _form(label: Label, value: str) -> str:
+    joined = "".join(value.split())
+    if label == "PERSON" and is_chinese(joined):
+        return joined
     return (street_of(value) if label == "ADDRESS" else None) or normalize(label, value)
 
 
 def _forms(label: Label, form: str) -> tuple[str, ...]:
-    """The form, and for a Chinese name that of first and last name out of fields of their own."""
-    parts = split_chinese_name(form) if label == "PERSON" else None
-    return (form, f"{parts[0]} {parts[1]}") if parts else (form,)
+    """The form, and for a name those of first and last name apart or the other way round: ``li, mia``."""
+    if label != "PERSON":
+        return (form,)
+    parts = split_chinese_name(form)
+    if parts:
+        return (form, " ".join(parts), " ".join(reversed(parts)))
+    if re.search(rf"[{_UNSPACED}]", form):
+        return (form,)
+    words = form.replace(",", " ").split()
+    turned = [(" ".join(words[at:]), " ".join(words[:at])) for at in range(1, min(len(words), _MOST_WORDS))]
+    others = [f"{last}{sign} {first}" for last, first in turned for sign in ("", ",")]
+    return tuple(dict.fromkeys((form, " ".join(words), *others)))
 
 
 def _is_short(label: Label, form: str) -> bool:
-    if label != "PERSON":
-        return len(form) < 3
-    if re.search(rf"[{_UNSPACED}]", form):
+    """Whether a form has less than its label asks for: an e-mail's shape, a number's digits, a name's letters."""
+    if label == "EMAIL":
+        return _EMAIL.fullmatch(form) is None
+    if label in _LEAST_DIGITS and sum(letter.isdigit() for letter in form) < _LEAST_DIGITS[label]:
+        return True
+    if label == "PERSON" and re.search(rf"[{_UNSPACED}]", form):
         return len(form) < 2 or is_surname(form)
-    return len(form.split()) < 2
+    return sum(letter.isalnum() for letter in form) < 3
 
 
 def _pattern(label: Label, value: str, form: str) -> re.Pattern[str]:
@@ -149,8 +187,10 @@ def _pattern(label: Label, value: str, form: str) -> re.Pattern[str]:
         return re.compile(rf"(?<!{edge}){country}{letters}(?!{edge})", re.IGNORECASE)
     if label in ("PERSON", "USER") and is_chinese(form):
         return re.compile(write_pattern(form))
-    # In JSON a line break is written as a backslash and a letter.
+    # In the text of what could not be taken apart a line break is a backslash and a letter.
     words = r"(?:[\s,.]|\\[nrt])+".join(re.escape(word) for word in (form if label == "PERSON" else value).split())
+    if label == "EMAIL":
+        words = words.replace("@", "(?:@|%40)")
     if label == "PERSON" and re.search(rf"[{_UNSPACED}]", form):
         return re.compile(words, re.IGNORECASE)
     return re.compile(rf"(?<!{_LETTER})(?<![.+-]){words}(?!{_LETTER}|-|\.{_LETTER})", re.IGNORECASE)

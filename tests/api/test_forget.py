@@ -47,6 +47,16 @@ def test_a_person_is_listed_then_forgotten_then_refused(client: TestClient, cont
     assert MIA not in client.get("/data/forgettings").text
 
 
+def test_what_may_be_more_than_one_person_is_to_be_confirmed(client: TestClient, event: Any) -> None:
+    client.post("/data/events", json=[event(f"t{i}", text=f"I am {MIA}") for i in range(21)])
+    refused = client.post("/data/forget", json={"subjects": [MIA]})
+    assert refused.status_code == 422
+    assert "found in 21 of 21 traces" in refused.json()["error"]["message"]
+    asked = client.post("/data/forget", json={"subjects": [MIA], "dry_run": True}).json()["confirm"]
+    done = client.post("/data/forget", json={"subjects": [MIA], "confirm": asked}).json()
+    assert (len(done["traces"]), done["wiped"]) == (21, True)
+
+
 def test_another_project_finds_nobody(client: TestClient, context: Context, event: Any) -> None:
     make(client, context, event)
     other = {"X-Project": "other"}
@@ -57,6 +67,6 @@ def test_another_project_finds_nobody(client: TestClient, context: Context, even
 
 
 def test_who_is_nobody_is_told(client: TestClient) -> None:
-    for subjects in ([], ["PERSON:Mia"], ["x"]):
+    for subjects in ([], ["PERSON:Li"], ["x"], ["order"], ["<EMAIL_1>"], ["Okonkwo"]):
         assert client.post("/data/forget", json={"subjects": subjects}).status_code == 422
     assert client.get("/lineage/spoon/x").status_code == 422

@@ -81,6 +81,7 @@ _PATTERNS = tuple(
 )
 _MORE = re.compile(rf"\s*[、,，和与及]\s*(?P<value>{_NAME})(?=[\s,，.。;；、(（和与及两三]|$)")
 _WHOLE = re.compile(_NAME)
+_BARE = re.compile(rf"{_NO_WORD}{_SURNAME}[{CJK}]{{1,2}}")
 _HAS_CUE = re.compile(rf"{_STRONG}|{_KIN}|{_ROLE}|{_TITLE}|{_ACT}|我是|我姓|您好|[（(帮替给跟为]")
 
 
@@ -102,10 +103,18 @@ def is_surname(text: str) -> bool:
     return re.fullmatch(_SURNAME, text) is not None
 
 
+def begins_as_name(text: str) -> bool:
+    """Whether a text is a surname with one or two characters more, and none of the words that begin like one."""
+    return _BARE.fullmatch(text) is not None and not is_surname(text)
+
+
 def write_pattern(name: str) -> str:
-    """Finds a full name in any text, one with a single given character not where a longer name begins like it."""
+    """Finds a full name in any text, one with a single given character not where a longer name begins like it.
+
+    Between two characters a blank may stand.
+    """
     parts = split_chinese_name(name)
-    return re.escape(name) + (f"(?!{_GIVEN})" if len(parts[0] if parts else name[1:]) == 1 else "")
+    return r"[\s·]?".join(map(re.escape, name)) + (f"(?!{_GIVEN})" if len(parts[0] if parts else name[1:]) == 1 else "")
 
 
 def find_chinese_names(look: Look) -> Iterator[Finding]:

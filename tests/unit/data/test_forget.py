@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
@@ -24,6 +25,10 @@ from agent_factory.core.tracelog import TraceLog
 from agent_factory.data import forget as room
 from agent_factory.data.dataset import DatasetQuery, build_dataset
 from agent_factory.data.forget import forget, resume_forgettings
+from agent_factory.data.importing.importer import ImportReport, import_traces
+from agent_factory.data.importing.quarantine import read_quarantine
+from agent_factory.data.importing.removal import REMOVED
+from agent_factory.data.importing.row import Origin
 from agent_factory.data.ingest import take_events
 from agent_factory.data.lineage import Family, find_lineage
 
@@ -237,15 +242,114 @@ def test_nothing_found_and_forgotten_already_are_told_apart(
 
 
 @pytest.mark.parametrize(
-    "nobody", ["Mia", "PERSON:Mia", "PERSON:欧阳", "欧", "BIRTHDATE:1990-01-01", "1990-01-01", "10.2.3.4", "x", ""]
+    "nobody",
+    [
+        *("Mia", "mia", "null", "order", "the", "where is the order", "t1", "hedwig_k", "x", "", "订单", "欧", "고객"),
+        *(
+            "<EMAIL_1>",
+            "REF_1",
+            "PERSON:<PERSON_1>",
+            "USER:null",
+            "USER:order",
+            "PERSON:The",
+            "EMAIL:mail",
+            "REF:order",
+        ),
+        *("PERSON:Li", "PERSON:欧阳", "BIRTHDATE:1990-01-01", "1990-01-01", "10.2.3.4", "PHONE:415"),
+    ],
 )
-def test_what_names_nobody_is_refused_and_not_repeated(store: Store, artifacts: Artifacts, nobody: str) -> None:
-    if nobody == "Mia":
-        assert forget(store, artifacts, "default", [nobody], dry_run=True).traces == ()  # an id like any other
-        return
-    with pytest.raises(InputError) as told:
+def test_what_names_nobody_is_refused_and_not_repeated(
+    factory: list[Trace], store: Store, artifacts: Artifacts, nobody: str
+) -> None:
+    with pytest.raises(InputError, match="give an e-mail, a full name") as told:
         forget(store, artifacts, "default", [nobody])
     assert "1990" not in str(told.value)
+    assert store.find(Forgetting) == []
+    assert len(forget(store, artifacts, "default", ["PERSON:Mia"], dry_run=True).traces) == 1, (
+        "told as a name it is one"
+    )
+
+
+def test_a_person_is_looked_for_in_values_and_nowhere_else(store: Store, artifacts: Artifacts, trace: Make) -> None:
+    take_events(
+        store,
+        [
+            trace("said", "This is hedwig again").to_json(),
+            trace("argument", result='{"note": "see {\\"by\\": \\"Hedwig\\"}"}').to_json(),
+            trace("metadata", metadata={"id": "Hedwig", "by": ["x", 77123456]}).to_json(),
+            trace("key", result='{"Hedwig": 1, "a": {"hedwig": "none"}}', metadata={"hedwig": 1}).to_json(),
+            trace("hedwig-1", session_id="hedwig", scenario_id="Hedwig", build="hedwig").to_json(),
+        ],
+    )
+    found = forget(store, artifacts, "default", ["PERSON:Hedwig"], dry_run=True)
+    assert set(found.traces) == {"said", "argument", "metadata"}
+    assert forget(store, artifacts, "default", ["USER:77123456"], dry_run=True).traces == ("metadata",)
+
+
+@pytest.mark.parametrize(("others", "asks"), [(209, True), (210, False), (21, True)])
+def test_what_stands_in_many_traces_is_to_be_confirmed(
+    store: Store, artifacts: Artifacts, trace: Make, others: int, asks: bool
+) -> None:
+    told = [trace(f"mia-{i}", f"I am {MIA}").to_json() for i in range(21)]
+    take_events(store, [*told, *(trace(f"other-{i}").to_json() for i in range(others - 21))])
+    dry = forget(store, artifacts, "default", [MIA], dry_run=True)
+    assert (len(dry.traces), dry.searched, dry.confirm) == (21, others, 21 if asks else None)
+    if asks:
+        for confirm in (None, 20, 22):
+            with pytest.raises(InputError, match=f"found in 21 of {others} traces.*--confirm 21"):
+                forget(store, artifacts, "default", [MIA], confirm=confirm)
+        assert store.find(Forgetting) == []
+    assert len(forget(store, artifacts, "default", [MIA], confirm=dry.confirm).traces) == 21
+
+
+def test_a_file_that_is_called_after_a_person_is_told_by_another_name(
+    store: Store, artifacts: Artifacts, home: Path
+) -> None:
+    for name in ("Hedwig Okonkwo", "others"):
+        file = home / f"{name}.jsonl"
+        file.write_text("no row\n")
+        import_traces(store, artifacts, Origin(file=file, project="default"), "traces")
+        file.unlink()
+    assert forget(store, artifacts, "default", ["Hedwig Okonkwo"]).records == 1
+    assert left_over(home, "Okonkwo") == []
+    assert len(left_over(home, "others.jsonl")) == 2, "the other import is told as it was"
+
+
+def test_twenty_traces_are_never_to_be_confirmed(store: Store, artifacts: Artifacts, trace: Make) -> None:
+    take_events(store, [trace(f"mia-{i}", f"I am {MIA}").to_json() for i in range(20)])
+    assert forget(store, artifacts, "default", [MIA]).wiped
+
+
+@pytest.mark.parametrize("step", [None, "blank_quarantined"])
+def test_quarantined_rows_tell_of_nobody_who_was_forgotten(
+    store: Store, artifacts: Artifacts, home: Path, step: str | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    said = [f"Hedwig Okonkwo {MIA}", "somebody else", *[f"row {i}" for i in range(25)], f"again {MIA}"]
+    when = {"source": "import", "started_at": f"{DAY}T09:00:00Z", "steps": []}
+    rows = [{"id": who, **when} for who in said]
+    file = home / "in.jsonl"
+    file.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    made = import_traces(store, artifacts, Origin(file=file, project="default", day=None, recipe=None))
+    assert made.quarantined == 28
+    file.unlink()
+    assert len(left_over(home, MIA)) >= 2, "in the report and in the quarantine: reasons quote the row"
+    if step is not None:
+        with monkeypatch.context() as broken:
+            broken.setattr(room, step, lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
+            with pytest.raises(KeyboardInterrupt):
+                forget(store, artifacts, "default", [MIA])
+        resume_forgettings(store, artifacts)
+    else:
+        report = forget(store, artifacts, "default", [MIA])
+        assert (report.outcome, report.records, report.traces) == ("found", 2, ())
+    assert left_over(home, MIA, "Okonkwo") == []
+    assert made.quarantine_path is not None
+    kept = read_quarantine(artifacts, made.quarantine_path, 100)
+    assert [row.reason == REMOVED for row in kept] == [i in (0, 27) for i in range(28)]
+    assert [row.place for row in kept] == [f"line {i}" for i in range(1, 29)]
+    (known,) = store.find(ImportReport)
+    assert known.examples == tuple(kept[:20])
+    assert forget(store, artifacts, "default", [MIA]).outcome == "already"
 
 
 def test_of_another_project_nothing_is_touched(

@@ -48,3 +48,34 @@ def test_chinese_names_and_ids_without_a_label(
         assert (set(report.traces), report.outcome) == (names, "found"), subject
     assert forget(store, artifacts, "default", ["张雨桐", NUMBER]).wiped
     assert TraceLog(store).get("t1", "default") is not None
+
+
+@pytest.mark.parametrize("cleaned", [True, False])
+def test_a_name_in_another_order_and_an_address_in_a_link(
+    store: Store, artifacts: Artifacts, trace: Make, take_day: Callable[..., None], cleaned: bool
+) -> None:
+    told = [
+        trace("capitals", "Name on file: OKONKWO, Hedwig"),
+        trace("turned", "I am Okonkwo Hedwig"),
+        trace("field", result='{"customer_name": "Okonkwo, Hedwig"}'),
+        trace("straight", "My name is Hedwig Okonkwo."),
+        trace("link", "Write to <a href='mailto:hedwig@mail.example?subject=x'>me</a>"),
+        trace("quoted", "mailto:hedwig%40mail.example"),
+        trace("spaced", result='{"customer_name": "欧阳 思远"}'),
+        trace("escaped", result='{"customer_name": "\\u6b27\\u9633\\u601d\\u8fdc"}'),
+        trace("other", "Hedwig asked; Okonkwo answered. 欧阳 思 hedwig@mail.example.org"),
+    ]
+    if cleaned:
+        take_day(*told)
+    else:
+        take_events(store, [one.to_json() for one in told])
+    names, links = {"capitals", "turned", "field", "straight"}, {"link", "quoted"}
+    for subject, wanted in (
+        ("Hedwig Okonkwo", names),
+        ("PERSON:okonkwo, hedwig", names),
+        ("hedwig@mail.example", links),
+        ("mailto:hedwig@mail.example", links),
+        ("欧阳思远", {"spaced", "escaped"}),
+        ("欧阳 思远", {"spaced", "escaped"}),
+    ):
+        assert set(forget(store, artifacts, "default", [subject], dry_run=True).traces) == wanted, subject
