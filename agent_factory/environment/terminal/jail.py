@@ -40,7 +40,7 @@ DETACH = 2
 MOUNT_SETATTR = 442
 PIVOT_ROOT = {"x86_64": 155, "aarch64": 41}
 # include/uapi/linux/prctl.h
-SET_PDEATHSIG, CAPBSET_DROP, SET_NO_NEW_PRIVS = 1, 24, 38
+SET_PDEATHSIG, SET_DUMPABLE, CAPBSET_DROP, SET_NO_NEW_PRIVS = 1, 4, 24, 38
 DEVICES = ("null", "zero", "full", "random", "urandom", "tty")
 ACCOUNT = f"agent:x:{USER}:{USER}:agent:/episode/home:/bin/sh\n"
 
@@ -217,6 +217,7 @@ def live_inside(channel: socket.socket, spec: dict[str, Any]) -> None:
     """Process 1: from the file system to the last answer."""
     libc.prctl(SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
     build_root(spec)
+    libc.prctl(SET_DUMPABLE, 0, 0, 0, 0)  # where the program is the same user, it still cannot look into this one
     master, terminal = os.openpty()
     fcntl.ioctl(master, termios.TIOCSWINSZ, struct.pack("HHHH", spec["rows"], spec["columns"], 0, 0))
     os.fchown(terminal, USER, USER)

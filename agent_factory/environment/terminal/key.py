@@ -11,7 +11,7 @@ CURSOR = {"Up": "A", "Down": "B", "Right": "C", "Left": "D"}
 KEYS: dict[str, str] = {
     "Enter": "\r",
     "Tab": "\t",
-    "Shift+Tab": "\x1b[Z",
+    "Shift+Tab": "\x1b\t",
     "Escape": "\x1b",
     "Space": " ",
     "Backspace": "\x7f",
