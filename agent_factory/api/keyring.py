@@ -18,7 +18,7 @@ from pathlib import Path
 
 from pydantic import Field, ValidationError
 
-from agent_factory.api.reviewer import read_name, skeleton
+from agent_factory.api.reviewer import is_comparable, read_name, skeleton
 from agent_factory.contracts.record import Name, Part
 from agent_factory.core.error import ForbiddenError, InputError
 from agent_factory.core.settings import Settings
@@ -83,8 +83,8 @@ class Keyring:
     def sign(self, caller: Caller | None, *claimed: str | None) -> str:
         """The name that a person's word is kept under: that of their key, else the one that is claimed.
 
-        ForbiddenError where the name is another's or looks like it; InputError where there is none, since no word
-        is anonymous, where two claims differ, and where it is no name (see ``read_name``).
+        ForbiddenError where the name is another's, looks like it or may do so unseen; InputError where there is
+        none, since no word is anonymous, where two claims differ, and where it is no name (see ``read_name``).
         """
         names = [read_name(name) for name in claimed if name and name.strip()]
         if caller is not None and caller.name is not None:
@@ -102,6 +102,11 @@ class Keyring:
                 "name one"
             )
         said = names[0]
+        if self._names and not is_comparable(said):
+            raise ForbiddenError(
+                f"{said!a} has letters that cannot be compared with the names of those who have keys here: write it "
+                "in letters of a script in wide use"
+            )
         if owner := self._names.get(skeleton(said)):
             told = (
                 "has" if said.casefold() == read_name(owner).casefold() else "looks like the name of somebody who has"

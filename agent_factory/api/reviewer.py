@@ -2,7 +2,8 @@
 
 Model: a name is kept in Unicode's NFKC form with single blanks, so that what looks the same is the same; two names
 with one ``skeleton`` look alike. Invariant: a name that is read has no invisible character, no word that mixes
-scripts whose letters look alike, and is not of the form that the factory's own judges sign with.
+scripts whose letters look alike, and is not of the form that the factory's own judges sign with. Of a name that
+``is_comparable`` the skeleton is known to tell what it looks like.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ Who = Annotated[
     Header(alias="X-Reviewer", max_length=200, description="Who says so, where the body does not name them."),
 ]
 _INVISIBLE = regex.compile(r"[\p{C}\p{Zl}\p{Zp}\p{Default_Ignorable_Code_Point}\u2800]")
+_BETWEEN = regex.compile(r"[\p{P}\p{S}\s]+")
 _WORD = regex.compile(r"[\p{L}\p{M}]+")
 _ALIKE = frozenset(["LATIN", "CYRILLIC", "GREEK", "COPTIC", "ARMENIAN", "CHEROKEE", "LISU"])
 _JUDGE = re.compile(r"^rule\s*:|,\s*prompt [0-9a-f]{4,}$", re.IGNORECASE)
@@ -29,6 +31,17 @@ _JUDGE = re.compile(r"^rule\s*:|,\s*prompt [0-9a-f]{4,}$", re.IGNORECASE)
 _CAPITALS = str.maketrans("АВЕКМНОРСТУХЅІЈҮԚԜΑΒΕΖΗΙΚΜΝΟΡΤΥΧ", "ABEKMHOPCTYXSIJYQWABEZHIKMNOPTYX")
 _SMALL = str.maketrans(
     "авгеёкмнопрстухьѕіїјһԁԛԝӏүαβγεηικνορτυχωϲϳհոսցօ01|", "abreekmhonpctyxbsiijhdqwlyabyenikvoptuxwcjhnugooll"
+)
+# Latin letters that Unicode does not take apart into a plain one and a mark.
+_LATIN = str.maketrans("øłđħŧıſĸŋɓƀƅɗƙƴəɛɔ", "oldhtlsknbbbdkyeeo")
+_MARK = re.compile("[\u0300-\u036f\u1ab0-\u1aff\u1dc0-\u1dff\u20d0-\u20ff\ufe20-\ufe2f]")
+_SCRIPTS = "Greek Cyrillic Armenian Georgian Hebrew Arabic Thaana Devanagari Bengali Gurmukhi Gujarati Oriya Tamil " + (
+    "Telugu Kannada Malayalam Sinhala Thai Lao Tibetan Myanmar Khmer Ethiopic Hangul Hiragana Katakana Bopomofo Han"
+)
+_COMPARABLE = regex.compile(
+    r"(?:[^\p{L}]|[a-zßæœþðøłđħŧıſĸŋɓƀƅɗƙƴəɛɔ]|\p{Script=Common}|"
+    + "|".join(rf"\p{{{script}}}" for script in _SCRIPTS.split())
+    + ")*"
 )
 
 
@@ -56,6 +69,12 @@ def read_name(said: str) -> str:
 
 
 def skeleton(name: str) -> str:
-    """What a name looks like: equal for names that are told apart by case, blanks or look-alike letters alone."""
-    drawn = unicodedata.normalize("NFKC", name).translate(_CAPITALS).casefold().translate(_SMALL)
-    return " ".join(drawn.replace("i", "l").split())
+    """What a name looks like: equal for names that differ in case, blanks, marks or look-alike letters alone."""
+    plain = _MARK.sub("", unicodedata.normalize("NFKD", name))
+    drawn = plain.translate(_CAPITALS).casefold().translate(_LATIN).translate(_SMALL).replace("i", "l")
+    return _BETWEEN.sub("", drawn)
+
+
+def is_comparable(name: str) -> bool:
+    """Whether all letters are of scripts in wide use (UAX 31), of Latin those in the names of living languages."""
+    return _COMPARABLE.fullmatch(_MARK.sub("", unicodedata.normalize("NFKD", name)).casefold()) is not None
