@@ -6,6 +6,7 @@ that cannot be done raises ``RefusalError`` with an HTTP status.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from http import HTTPStatus
 from typing import Any
@@ -27,6 +28,8 @@ class RefusalError(Exception):
         self.status = status
 
 
+TAB_SECONDS = 2.0
+_OPENS_TAB = "e => Boolean(e.closest('a[href][target]:not([target=_self]):not([target=_top]):not([target=_parent])'))"
 Arguments = dict[str, Any]
 Act = Callable[[Session, Arguments], Awaitable[object]]
 
@@ -74,7 +77,12 @@ async def _navigate_back(session: Session, given: Arguments) -> None:
 
 async def _click(session: Session, given: Arguments) -> None:
     element = await _find_enabled(session, given["ref"])
+    opens, tabs = await element.evaluate(_OPENS_TAB), len(session.tabs)
     await (element.dblclick() if given.get("doubleClick") else element.click())
+    for _ in range(round(TAB_SECONDS / 0.02) if opens else 0):  # a tab of its own process comes after the click
+        if len(session.tabs) > tabs:
+            break
+        await asyncio.sleep(0.02)
 
 
 async def _type(session: Session, given: Arguments) -> None:

@@ -101,12 +101,16 @@ class BrowserEnvironment:
     async def _act(self, session: Session, call: ToolCall, seconds: float) -> None:
         section = self._world.pool.section
         session.context.set_default_timeout(min(section.action_seconds, seconds / 2) * 1000)
+        page = session.page
         async with asyncio.timeout(seconds):
             try:
                 await ACTS[call.name](session, call.arguments)
             except PlaywrightTimeout as error:
                 if not session.network.busy:
                     raise RefusalError(HTTPStatus.CONFLICT, _tell(error)) from error
+            except Error:
+                if not page.is_closed():  # an action may close its own tab
+                    raise
             session.context.set_default_timeout(seconds * 1000)
             await session.settle()
 

@@ -14,11 +14,13 @@ from contextlib import suppress
 from urllib.parse import urljoin, urlsplit
 
 import httpx
-from playwright.async_api import BrowserContext, Error, Request, Route, WebSocketRoute
+from playwright.async_api import BrowserContext, Error, Frame, Request, Route, WebSocketRoute
 
 from agent_factory.environment.browser.site import Site
 
 MOST_REDIRECTS = 10
+_MOVE, _TAB = "a page that is sent on", "a tab that is being opened"
+"""What is pending without a request: the page's next one, the tab that asked."""
 _GO_ON = "<!doctype html><title>Moved</title><script>location.replace({url})</script>"
 
 
@@ -38,7 +40,7 @@ class Network:
         self.defect: BaseException | None = None
         self.status = 200
         self._site, self._tell = site, tell
-        self._pending: set[asyncio.Task[None] | None] = set()
+        self._pending: set[asyncio.Task[None] | str] = set()
         self._quiet = asyncio.Event()
         self._quiet.set()
         self._moved = 0
@@ -57,17 +59,24 @@ class Network:
         """Whether something is pending."""
         return not self._quiet.is_set()
 
+    def greet_tab(self) -> None:
+        """A new tab is open: it is waited for no longer."""
+        self._end(_TAB)
+
     def cut(self) -> None:
         """Abort what is pending: its page waits no longer."""
         for task in list(self._pending):
-            if task is not None:
+            if isinstance(task, str):
+                self._end(task)
+            else:
                 task.cancel()
-        self._end(None)
 
     async def _take(self, route: Route) -> None:
         task = asyncio.create_task(self._answer(route))
         if route.request.is_navigation_request():
-            self._pending.discard(None)
+            self._pending.discard(_MOVE)
+            if _frame_of(route.request) is None:
+                self._pending.add(_TAB)
         self._pending.add(task)
         self._quiet.clear()
         await asyncio.wait({task})
@@ -79,7 +88,7 @@ class Network:
                 await route.abort("failed")
         self._end(task)
 
-    def _end(self, task: asyncio.Task[None] | None) -> None:
+    def _end(self, task: asyncio.Task[None] | str) -> None:
         self._pending.discard(task)
         if not self._pending:
             self._quiet.set()
@@ -122,7 +131,7 @@ class Network:
             await route.abort("aborted")
             return
         headers = {k: v for k, v in _to_headers(response).items() if k not in ("location", "content-type")}
-        self._pending.add(None)  # until the page asks for the target
+        self._pending.add(_MOVE)  # until the page asks for the target
         script = _GO_ON.format(url=json.dumps(target).replace("<", "\\u003c"))
         await route.fulfill(status=200, headers={**headers, "content-type": "text/html"}, body=script)
 
@@ -132,10 +141,15 @@ class Network:
 
 
 def _is_document(request: Request) -> bool:
+    frame = _frame_of(request)
+    return request.is_navigation_request() and (frame is None or frame.parent_frame is None)
+
+
+def _frame_of(request: Request) -> Frame | None:
     try:
-        return request.is_navigation_request() and request.frame.parent_frame is None
-    except Error:  # a new page's first request comes before its frame
-        return True
+        return request.frame
+    except Error:  # a new tab's first request comes before the tab
+        return None
 
 
 def _clean(headers: dict[str, str]) -> dict[str, str]:

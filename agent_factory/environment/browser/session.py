@@ -6,10 +6,12 @@ answered at once; clock and chance of the pages are the episode's, so that the s
 
 from __future__ import annotations
 
+import asyncio
 from contextlib import suppress
 from datetime import UTC, datetime
 
 from playwright.async_api import BrowserContext, Dialog, Error, Page
+from playwright.async_api import TimeoutError as PlaywrightTimeout
 
 from agent_factory.core.error import ToolError
 from agent_factory.environment.browser.network import Network
@@ -42,6 +44,25 @@ _CHANCE = """(() => {
     return [h.slice(0, 8), h.slice(8, 12), h.slice(12, 16), h.slice(16, 20), h.slice(20)].join("-");
   };
 })();"""
+# What a script asks for is pending from its asking, before the browser hands the request out, to its last byte.
+_PENDING = """(() => {
+  let pending = 0;
+  const end = () => { pending--; };
+  const ask = window.fetch;
+  window.fetch = (...given) => {
+    pending++;
+    const answer = ask(...given);
+    answer.then((response) => response.clone().arrayBuffer()).then(end, end);
+    return answer;
+  };
+  const send = XMLHttpRequest.prototype.send;
+  XMLHttpRequest.prototype.send = function (...given) {
+    pending++;
+    this.addEventListener("loadend", end, {once: true});
+    return send.apply(this, given);
+  };
+  Object.defineProperty(window, "__pending", {get: () => pending});
+})();"""
 
 
 class Session:
@@ -72,9 +93,9 @@ class Session:
     async def _prepare(self, seed: int) -> None:
         context = self.context
         await self.network.attach(context)
-        await context.clock.install(time=NOW)
         await context.clock.pause_at(NOW)
         await context.add_init_script(_CHANCE.replace("SEED", str(seed % 2**32)))
+        await context.add_init_script(_PENDING)
         context.on("dialog", self._answer_dialog)
         context.on("page", self._follow)
         await context.new_page()
@@ -106,10 +127,24 @@ class Session:
         await self._load()
 
     async def _load(self) -> None:
-        for _ in range(2):  # what was loaded may have asked for more
-            await self.network.idle()
-            await self.page.wait_for_load_state("load")
-        await self.page.evaluate("0")
+        while True:
+            page = self.page
+            try:
+                for _ in range(2):  # what was loaded may have asked for more
+                    await self.network.idle()
+                    await page.wait_for_load_state("load")
+                closed, pending = await page.evaluate("[window.closed, window.__pending]")
+                if closed:
+                    await page.wait_for_event("close")
+                elif pending:
+                    await asyncio.sleep(0.01)
+                elif page is self.page:
+                    return
+            except PlaywrightTimeout:
+                raise
+            except Error as error:
+                if not page.is_closed() and "context was destroyed" not in error.message:
+                    raise
 
     async def close(self) -> None:
         """Give the context back; a second time is no fault."""
@@ -126,6 +161,7 @@ class Session:
         page.on("crash", self._crash)
         page.on("close", self._leave)
         page.on("download", lambda download: self.tell(f"download refused: {download.url[:200]}"))
+        self.network.greet_tab()
         if len(self.tabs) == MOST_TABS:
             self.tell(f"a new tab was closed: {MOST_TABS} are open")
             with suppress(Error):
