@@ -98,7 +98,7 @@ def finish(store: Store, artifacts: Artifacts, record: Forgetting) -> bool:
     _mark(store, artifacts, record)
     erase_traces(store, record.project, record.pending_traces)
     named = [_split(name) for name in record.pending_records]
-    erase_records(store, record.project, named)
+    erase_records(store, record.project, [told for told in named if told[0] not in KINDS])
     blank_quarantined(store, artifacts, record.project, [told for told in named if told[0] in KINDS])
     for day in record.days:
         _rewrite_day(artifacts, record.project, day, frozenset(record.pending_traces))
