@@ -18,7 +18,7 @@ class _Tolerant(pyte.ByteStream):
     def _send_to_parser(self, data: str) -> bool | None:
         try:
             return super()._send_to_parser(data)
-        except (TypeError, ValueError, IndexError):  # a sequence with more or other parameters than pyte takes
+        except (TypeError, ValueError, IndexError, UnboundLocalError):  # parameters that pyte does not take
             return True  # its parser begins anew
 
 
@@ -51,7 +51,9 @@ class TerminalScreen:
 
     def describe(self) -> str:
         """The rows without blanks at their ends, and where the cursor is, counted from 1."""
-        rows = [line.rstrip() for line in self._screen.display]
+        # pyte's own ``display`` raises where half of a wide character was overwritten.
+        buffer, columns = self._screen.buffer, range(self._screen.columns)
+        rows = ["".join(buffer[y][x].data for x in columns).rstrip() for y in range(self._screen.lines)]
         while rows and not rows[-1]:
             rows.pop()
         cursor = self._screen.cursor

@@ -2,10 +2,10 @@
 
 import base64
 import os
-from hashlib import sha256
 
 import pytest
 
+from agent_factory.core.digest import digest_bytes
 from agent_factory.core.error import InputError, ToolError
 from agent_factory.environment.terminal import folder as module
 from agent_factory.environment.terminal.folder import read_files, read_state, read_template
@@ -29,11 +29,11 @@ def test_files_are_told_by_their_paths(tmp_path):
 
 
 def test_what_is_no_short_text_is_told_by_its_digest(tmp_path):
-    (tmp_path / "binary").write_bytes(b"\xff\x00")
+    (tmp_path / "binary").write_bytes(bytes([255, 0]))
     (tmp_path / "long").write_bytes(b"x" * (module.MOST_TEXT + 1))
 
     told = tell(tmp_path)
-    assert told["binary"] == f"sha256:{sha256(b'\xff\x00').hexdigest()} (2 bytes)"
+    assert told["binary"] == f"sha256:{digest_bytes(bytes([255, 0]))} (2 bytes)"
     assert told["long"].startswith("sha256:")
     assert told["long"].endswith("(65537 bytes)")
 

@@ -1,5 +1,6 @@
 """The screen: text and cursor, whatever bytes come."""
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -43,8 +44,15 @@ def test_the_other_cursor_keys_are_known():
     assert not show(b"\x1b[?1h\x1b[?1l")[0].application_keys
 
 
-def test_what_comes_after_an_unknown_sequence_is_shown():
-    assert show(b"\x1b[?1;2;3;4;5Hseen")[0].describe().endswith("seen")
+@pytest.mark.parametrize("unknown", ["\x1b[?1;2;3;4;5H", "\x1b[9K", "\x1b[9J", "\x1b[>4;2m", "\x1b[?1m"])
+def test_what_comes_after_an_unknown_sequence_is_shown(unknown):
+    assert show(f"{unknown}seen".encode())[0].describe().endswith("seen")
+
+
+def test_wide_characters_are_shown_also_where_half_of_one_is_gone():
+    assert show("漢字x".encode())[0].describe().endswith("漢字x")
+    assert show("漢字\x1b[2GA".encode())[0].describe().endswith("字")
+    assert show("漢字\x1b[1GA".encode())[0].describe().endswith("A字")
 
 
 @settings(deadline=None, max_examples=300)
