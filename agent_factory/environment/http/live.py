@@ -115,9 +115,9 @@ class LiveBackend:
 
     def __init__(self, section: HttpSection) -> None:
         self.base_url = section.url or ""
-        self.key = read_key(section)
+        key = read_key(section)
         self._state_path = section.state_path
-        self.transport = LiveTransport(section, httpx.URL(self.base_url), self.key)
+        self.transport = LiveTransport(section, httpx.URL(self.base_url), key)
 
     async def install(self, episode: str, scenario: Scenario) -> None:
         """See ``Backend``; InputError where the rules look at a state that the service does not tell."""

@@ -1,7 +1,7 @@
 """Recording: a backend that passes everything on to another and keeps it as takes of a cassette.
 
 Invariant: a take is on disk when its episode is over, in ``<cassette>.partial`` until the world is closed;
-a process that was killed goes on from there. The backend's own keys are hidden wherever they appear.
+a process that was killed goes on from there.
 """
 
 from __future__ import annotations
@@ -19,7 +19,6 @@ from agent_factory.core.digest import digest_json
 from agent_factory.core.error import StorageError
 from agent_factory.environment.http.backend import Backend
 from agent_factory.environment.http.cassette import (
-    HIDDEN,
     Exchange,
     Take,
     hide_secrets,
@@ -33,15 +32,13 @@ from agent_factory.environment.http.fault import EPISODE_HEADER
 
 
 class RecordingBackend(httpx.AsyncBaseTransport):
-    """The backend; ``openapi`` is the digest of the recipe's document, ``secrets`` what must not be written.
+    """The backend; ``openapi`` is the digest of the recipe's document.
 
     InputError where the file is there and is a cassette of another document.
     """
 
-    def __init__(
-        self, backend: Backend, path: Path, openapi: str, tools: OpenApiTools, secrets: tuple[str, ...] = ()
-    ) -> None:
-        self._backend, self._path, self._openapi, self._secrets = backend, path, openapi, secrets
+    def __init__(self, backend: Backend, path: Path, openapi: str, tools: OpenApiTools) -> None:
+        self._backend, self._path, self._openapi = backend, path, openapi
         self._partial = path.with_name(path.name + ".partial")
         self._base = httpx.URL(backend.base_url).path
         self._headers = list_headers(tools)
@@ -60,8 +57,7 @@ class RecordingBackend(httpx.AsyncBaseTransport):
         await self._backend.install(episode, scenario)
         state = await self._look(episode)
         self._states[episode] = state
-        take = Take(scenario=scenario.id, world=digest_json(scenario.state), state=state)
-        self._takes[episode] = Take.model_validate_json(self._hide(take.model_dump_json()))
+        self._takes[episode] = Take(scenario=scenario.id, world=digest_json(scenario.state), state=state)
 
     async def snapshot(self, episode: str) -> Json:
         """See ``Backend``."""
@@ -88,8 +84,7 @@ class RecordingBackend(httpx.AsyncBaseTransport):
             changed = None if state == self._states[episode] else state
             exchange = Exchange(request=asked, response=tape_response(response, body), state=changed)
             self._states[episode] = state
-            kept = Exchange.model_validate_json(self._hide(exchange.model_dump_json()))
-            self._takes[episode] = take.model_copy(update={"exchanges": (*take.exchanges, kept)})
+            self._takes[episode] = take.model_copy(update={"exchanges": (*take.exchanges, exchange)})
         return response
 
     async def aclose(self) -> None:
@@ -103,11 +98,6 @@ class RecordingBackend(httpx.AsyncBaseTransport):
     async def _look(self, episode: str) -> Json:
         state: Any = hide_secrets(await self._backend.snapshot(episode))
         return state
-
-    def _hide(self, text: str) -> str:
-        for secret in self._secrets:
-            text = text.replace(secret, HIDDEN)
-        return text
 
     def _append(self, take: Take) -> None:
         try:

@@ -99,15 +99,10 @@ def _open_backend(recipe: Recipe, section: HttpSection, tools: OpenApiTools) -> 
     openapi = digest_json(recipe.openapi)
     if section.cassette is not None:
         return CassetteBackend(recipe.folder / section.cassette, openapi, tools)
-    secrets: tuple[str, ...] = ()
-    if section.backend == "live":
-        backend = LiveBackend(section)
-        secrets = () if backend.key is None else (backend.key[1], backend.key[1].removeprefix("Bearer "))
-    else:
-        backend = SimulatorBackend(recipe)
+    backend = LiveBackend(section) if section.backend == "live" else SimulatorBackend(recipe)
     if section.record is None:
         return backend
-    return RecordingBackend(backend, recipe.folder / section.record, openapi, tools, secrets)
+    return RecordingBackend(backend, recipe.folder / section.record, openapi, tools)
 
 
 def _find_tools(document: OpenApiTools, scenario: Scenario, recipe: str) -> tuple[Tool, ...]:

@@ -7,8 +7,21 @@ import pytest
 
 from agent_factory.contracts import Fault
 from agent_factory.core.buildfile import EnvironmentSection
+from agent_factory.core.digest import digest_json
 from agent_factory.core.error import InputError
-from agent_factory.environment.http.cassette import HIDDEN, read_cassette, tape_request, tape_response
+from agent_factory.environment.http.cassette import (
+    HIDDEN,
+    Body,
+    Exchange,
+    Take,
+    TapedRequest,
+    TapedResponse,
+    read_cassette,
+    tape_request,
+    tape_response,
+    write_cassette,
+)
+from agent_factory.environment.http.playback import CassetteBackend
 from agent_factory.environment.reference import ReferenceEngine
 from agent_factory.environment.rollout import run_episodes
 from agent_factory.environment.world import open_world
@@ -188,3 +201,32 @@ def test_a_cassette_is_read_with_its_digest(tmp_path):
     path.write_text('{"cassette":1,"openapi":"d"}\n')
 
     assert read_cassette(path, "d") == ()
+
+
+def a_take(scenario, *answers):
+    """A take in which ``GET /things/all`` is answered so, each time with a state that tells the answer."""
+    request = TapedRequest(method="GET", path="/things/all")
+    told = [(answer, TapedResponse(status=200, body=Body(kind="json", content=answer))) for answer in answers]
+    exchanges = tuple(Exchange(request=request, response=given, state={"n": answer}) for answer, given in told)
+    return Take(scenario=scenario, world=digest_json({}), state={"n": 0}, exchanges=exchanges)
+
+
+def test_takes_stand_in_order_and_once(tmp_path):
+    takes = [a_take(name, n) for name in "hgfedcba" for n in (2, 1, 2)]
+    write_cassette(tmp_path / "t", "d", takes)
+    read = read_cassette(tmp_path / "t", "d")
+
+    assert [take.scenario for take in read] == [name for name in "abcdefgh" for _ in range(2)]
+    assert list(read) == [a_take(name, n) for name in "abcdefgh" for n in (1, 2)]
+
+
+async def test_takes_that_were_answered_otherwise_are_left(tmp_path, tools, draw):
+    scenario = draw("L1", "track_order").model_copy(update={"id": "s", "state": {}})
+    write_cassette(tmp_path / "t", "d", [a_take("s", 1), a_take("s", 2, 3)])
+    backend = CassetteBackend(tmp_path / "t", "d", tools)
+    await backend.install("e", scenario)
+    async with httpx.AsyncClient(transport=backend, base_url="http://cassette") as client:
+        told = [await client.get("/things/all", headers={"X-Episode": "e"}) for _ in range(2)]
+
+    assert [one.status_code for one in told] == [200, 404]
+    assert await backend.snapshot("e") == {"n": 1}

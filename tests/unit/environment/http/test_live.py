@@ -198,3 +198,20 @@ async def test_the_connection_goes_to_the_address_that_was_looked_at(monkeypatch
     inside = ["http://intranet.example:8080", "http://10.0.0.5:8080"]
     found = await reach(inside[0], inside, {"intranet.example": "10.0.0.5"}, monkeypatch)
     assert found == ("10.0.0.5", "intranet.example:8080", "intranet.example")
+
+
+async def test_the_key_goes_to_the_service_alone(monkeypatch):
+    url, other = "http://127.0.0.1:8001/api", "http://127.0.0.1:8002"
+    section = HttpSection(backend="live", url=url, allow=("http://127.0.0.1:8001", other))
+    transport = LiveTransport(section, httpx.URL(url), ("Authorization", f"Bearer {KEY}"))
+    seen = []
+
+    async def connect(request):
+        seen.append((request.url.port, request.headers.get("authorization")))
+        away = {} if request.url.port == 8002 else {"Location": other}
+        return httpx.Response(302 if away else 200, headers=away, stream=httpx.ByteStream(b"{}"))
+
+    monkeypatch.setattr(transport._network, "handle_async_request", connect)
+    await transport.handle_async_request(httpx.Request("GET", url))
+
+    assert seen == [(8001, f"Bearer {KEY}"), (8002, None)]
