@@ -168,12 +168,18 @@ async def test_pages_are_whole_on_a_narrow_screen(recipe):
             environment = world.make()
             await environment.reset(scenario, 0)
             for name, url in pages.items():
-                result = await environment.step(ToolCall(id="c", name="browser_navigate", arguments={"url": url}), 20.0)
-                page = environment._session.page
-                assert await page.evaluate("document.documentElement.scrollWidth <= innerWidth"), (name, width)
-                if SHOTS:
-                    Path(SHOTS, f"shop-{name}-{width}.png").write_bytes(result.screenshot)
+                await check_page(environment, f"shop-{name}-{width}", "navigate", url=url)
+            ref = find_ref(await look(environment, "navigate", url="/orders?order_id=4417"), 'button "Cancel order"')
+            await check_page(environment, f"shop-done-{width}", "click", ref=ref)
             await environment.close()
+
+
+async def check_page(environment, name, action, **arguments):
+    result = await environment.step(ToolCall(id="c", name=f"browser_{action}", arguments=arguments), 20.0)
+    page = environment._session.page
+    assert await page.evaluate("document.documentElement.scrollWidth <= innerWidth"), name
+    if SHOTS:
+        Path(SHOTS, f"{name}.png").write_bytes(result.screenshot)
 
 
 def recipe_section(recipe, width):
