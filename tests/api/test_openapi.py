@@ -38,7 +38,6 @@ ENDPOINTS = [
     "GET /env/run/{run_id}/trace",
     "POST /env/replay",
     "GET /env/trace/{trace_id}",
-    "GET /env/trace/{trace_id}/timeline",
     "POST /env/rescore",
     "POST /train/jobs",
     "POST /train/{job}/reward-config",
