@@ -27,7 +27,9 @@ _DIRECTION = re.compile("[\u200e\u200f\u202a-\u202e\u2066-\u2069]")
 _STYLED_AWAY = re.compile(
     r"<(\w{1,30})\b[^<>]*?style\s{0,9}=\s{0,9}[\"'][^\"'<>]{0,500}?(?:display\s{0,9}:\s{0,9}none|"
     r"visibility\s{0,9}:\s{0,9}hidden|font-size\s{0,9}:\s{0,9}[01](?:px|pt|em)?\b|"
-    r"opacity\s{0,9}:\s{0,9}0(?:\.0+)?\b|(?<!-)color\s{0,9}:\s{0,9}(?:#fff(?:fff)?\b|white\b|transparent\b))"
+    r"opacity\s{0,9}:\s{0,9}0(?:\.0+)?\b|(?:left|top|right|bottom|indent)\s{0,9}:\s{0,9}-\d{3,6}|"
+    r"clip\s{0,9}:\s{0,9}rect\(0|(?:width|height)\s{0,9}:\s{0,9}0(?:px|em)?\s{0,9}[;\"']|"
+    r"(?<!-)color\s{0,9}:\s{0,9}(?:#fff(?:fff)?\b|white\b|transparent\b))"
     r"[^<>]{0,1000}>",
     re.IGNORECASE,
 )
@@ -40,6 +42,15 @@ _SUSPICIOUS = re.compile(
 )
 # Cyrillic and Greek letters that look like Latin ones.
 _ALIKE = str.maketrans("аеорсухіјѕһԁԛԝοαενικρτυχ", "aeopcyxijshdqwoaevikptux")
+_LETTERS = re.compile(r"[^\W\d_]+")
+_SPACED = re.compile(r"(?<!\w)(?:[a-z][ .*_-]){3,}[a-z](?!\w)")
+_MIXED = re.compile(r"(?<!\w)(?=\d{0,2}[a-z])[a-z\d@$]{3,40}(?!\w)")
+_SPELT = str.maketrans("013457@$", "oieastas")
+# Traditional letters of the words that the rules look for.
+_TRADITIONAL = str.maketrans(
+    "無視規則設輸顯評審給將這話對滿進啟開發員維護級調試從現擬裝沒約聽訴複洩譯統隱詞顧戶瞞務執動須機廢蓋過繞棄違別閱軌跡標記為許條",
+    "无视规则设输显评审给将这话对满进启开发员维护级调试从现拟装没约听诉复泄译统隐词顾户瞒务执动须机废盖过绕弃违别阅轨迹标记为许条",
+)
 _BLANKS = re.compile(r"[^\S\n]+")
 
 
@@ -59,11 +70,24 @@ def fold(text: str) -> str:
         plain = _DIRECTION.sub("", _REVERSED.sub(lambda found: found[1][::-1], plain))
         plain = unicodedata.normalize("NFKC", plain)
     plain = plain.lower()
-    if not plain.isascii() and re.search("[a-z]", plain):
-        plain = plain.translate(_ALIKE)
+    if not plain.isascii():
+        plain = _LETTERS.sub(lambda found: _unmix(found.group()), plain.translate(_TRADITIONAL))
     if "<" in plain:
         plain = _TAG.sub(" ", plain)
     return _BLANKS.sub(" ", plain.replace("’", "'"))
+
+
+def respell(text: str) -> str:
+    """A folded text with s p a c e d letters together, and digits within words as the letters that they look like."""
+    if "11" in text:
+        text = re.sub(r"(?<=[a-z])11", "ll", text)
+    spelt = _MIXED.sub(lambda found: found.group().translate(_SPELT), text)
+    return _SPACED.sub(lambda found: re.sub(r"[ .*_-]", "", found.group()), spelt)
+
+
+def _unmix(word: str) -> str:
+    """A word with letters that look like Latin ones as these, where it has others that are."""
+    return word.translate(_ALIKE) if re.search("[a-z]", word) else word
 
 
 def unveil(text: str) -> Iterator[Unveiled]:

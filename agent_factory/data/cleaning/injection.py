@@ -75,6 +75,12 @@ _ORDER_ROOTS = "instruct|direction|command|directive|prompt|guid|rule|polic|prog
 ENGLISH = (
     _rule(
         "overrides instructions",
+        "ignore|disregard|forget|override|bypass",
+        r"\b(?:ignore|disregard|forget|override|bypass)(?:all|any|the|of|your|these|every|previous|prior|above|earlier|system|safety){1,6}"
+        r"(?:instructions?|directives?|prompts?|guidelines?|rules?|polic(?:y|ies))\b",
+    ),
+    _rule(
+        "overrides instructions",
         _ORDER_ROOTS,
         rf"\b{_DROP}\s+{_WORDS}{{0,4}}?{_WHOSE}\s+{_WORDS}{{0,3}}?{_ORDERS}\b{_NOT_MINE}"
         rf"|\b{_DROP}\s+{_WORDS}{{0,4}}?{_ORDERS}{_GIVEN}",
@@ -83,7 +89,7 @@ ENGLISH = (
         "overrides instructions",
         "you|above|before|developer|system|so far|everything",
         r"\b(?:ignore|disregard|forget)(?: about)? (?:everything|anything|all|the|all of the)?\s?(?:that (?:was|is|came) |said |written )?(?:above|before (?:this|that)|so far)\b"
-        r"|\b(?:ignore|disregard|forget)(?: about)? everything(?: and|,| else)"
+        r"|\b(?:ignore|disregard|forget)(?: about)? everything(?: and|,| else)(?!,? (?:i|we) (?:just |only |really )?(?:want|need|wish)\b(?! you))"
         r"|\b(?:ignore|disregard|forget|set aside|erase)(?: about)?\s+(?:everything|anything|all|whatever|what)\b[^.\n]{0,20}?"
         r"(?:\byou (?:were|have been|had been|'ve been|know|learned)|\b(?:told|taught|given) you|\bsystem\b|\bdeveloper\b|\babove\b|\bbefore this\b)",
     ),
@@ -181,7 +187,7 @@ CHINESE = (
     _rule(
         "speaks to the judge",
         "分|评|裁判|审",
-        r"(?:评委|评分员|裁判|评审|打分模型|评估模型|评分模型|评判|评测|阅卷|打分者|评估者|评分者|审核员|评价模型|打分的)[^。\n]{0,40}?(?:满分|1\.0|10分|100分|最高分|成功|通过|正确|高分)"
+        r"(?:评委|评分员|裁判|评审|打分模型|评估模型|评分模型|评判|评测|阅卷|打分者|评估者|评分者|审核员|评价模型|打分的|(?:评分|评价|审核)的(?:人|老师)[^。\n]{0,3}?(?:请|注意|务必|必须))[^。\n]{0,40}?(?:满分|1\.0|10分|100分|最高分|成功|通过|正确|高分)"
         r"|(?:给|将|把)(?:本次|这段|这个|此)(?:对话|回答|轨迹)[^。\n]{0,10}?(?:满分|判定为成功|最高分|标记为成功)",
     ),
     _rule(
@@ -192,7 +198,7 @@ CHINESE = (
     _rule(
         "speaks to the model",
         "助手|模型|代理|人工智能",
-        r"(?:ai|人工智能|智能|语言|大)?(?:助手|模型|代理)[^。\n]{0,3}?(?:请注意|注意|必须|立即|务必|请立即)",
+        r"(?:ai|人工智能|智能|语言|大)?(?:助手|模型|代理)[^。\n]{0,3}?(?:请注意|注意|必须|立即|务必|请立即)(?![^,。!\n]{0,20}[吗嘛?])",
     ),
 )
 OTHER = (
@@ -211,7 +217,41 @@ OTHER = (
         r"(?:system-?\s?prompt|prompt (?:del )?sistema|prompt (?:du )?système|mensaje del sistema|systemnachricht|(?:ursprünglich|geheim|intern)\w* anweisungen|instrucciones (?:iniciales|ocultas)|instructions (?:initiales|cachées))",
     ),
 )
-RULES = (*ENGLISH, *CHINESE, *OTHER)
+FURTHER = (  # Japanese, Korean, Russian: the plain forms
+    _rule(
+        "overrides instructions",
+        "指示|命令|ルール|规则|プロンプト|制約",
+        r"(?:以前|これまで|今まで|ここまで|上記|前|先|すべて|全て|全部|システム)[^。\n私配]{0,10}?(?:指示|命令|ルール|规则|プロンプト|制約)[^。\n]{0,8}?(?:无视|忘れ|破棄|従わな|従わず)",
+    ),
+    _rule(
+        "asks for the instructions",
+        "プロンプト",
+        r"システム\s?プロンプト[^。\n]{0,12}?(?:表示|見せ|教え|出力|开示|開示)",
+    ),
+    _rule(
+        "speaks to the judge",
+        "満点|最高点|合格",
+        r"(?:採点|评価|审査)(?:者|員|员|モデル|する)[^。\n]{0,40}?(?:満点|最高点|合格)",
+    ),
+    _rule(
+        "overrides instructions",
+        "지시|지침|명령|규칙|프롬프트",
+        r"(?:이전|앞선|앞의|위의|모든|지금까지|기존|시스템)[^.\n내제]{0,10}?(?:지시|지침|명령|규칙|프롬프트)[^.\n]{0,8}?(?:무시|잊|따르지)",
+    ),
+    _rule("asks for the instructions", "프롬프트", r"시스템\s?프롬프트[^.\n]{0,12}?(?:보여|출력|알려|공개)"),
+    _rule(
+        "overrides instructions",
+        "инструкц|указани|правил|команд|ограничени|промпт",
+        r"\b(?:игнорир\w*|забудь(?:те)?|не (?:следуй|соблюдай|выполняй)(?:те)?|обойди(?:те)?)\s+(?:(?!мо[ийею]|наш)\w+\s+){0,4}?"
+        r"(?:инструкци|указани|правил|команд|ограничени|промпт)\w*",
+    ),
+    _rule(
+        "asks for the instructions",
+        "системн",
+        r"\b(?:покажи|выведи|раскрой|повтори|напиши)\w*\s[^.\n]{0,20}?системн\w+ (?:промпт|сообщени|инструкци)\w*",
+    ),
+)
+RULES = (*ENGLISH, *CHINESE, *OTHER, *FURTHER)
 
 
 def match_rule(text: str) -> tuple[str, str] | None:

@@ -1,7 +1,9 @@
 """A trace that tries to instruct the model or its judge, or hides text from people: flagged.
 
-Looked at are what the user said, what tools answered, how imported tools describe themselves, and what
-the agent said (to a judge: a policy may learn to talk to its grader). The system prompt is the owner's.
+Looked at are what the user said (each message, and all together), what tools answered, how imported tools and
+their parameters describe themselves, and what the agent said (to a judge: a policy may learn to talk to its
+grader). The system prompt is the owner's; a system message in between may instruct the model, but not away from
+what it was told before.
 Invariant: a reason quotes at most a few words, of redacted text.
 """
 
@@ -14,12 +16,14 @@ from typing import Any, cast
 
 from agent_factory.contracts.trace import Trace
 from agent_factory.data.cleaning.finding import Finding
-from agent_factory.data.cleaning.hidden import fold, unveil
+from agent_factory.data.cleaning.hidden import fold, respell, unveil
 from agent_factory.data.cleaning.injection import match_rule
 
 RULE = "poison"
 _QUOTED = 60
+_PLACES = {"user": "the user", "assistant": "the agent's answer", "system": "a system message"}
 _OF_AGENT = ("speaks to the judge", "imitates a system message")
+_OF_SYSTEM = ("overrides instructions", "speaks to the judge", "asks for the instructions")
 
 
 def find_poison(trace: Trace) -> Finding | None:
@@ -29,22 +33,24 @@ def find_poison(trace: Trace) -> Finding | None:
         if found is None:
             continue
         name, quoted = found
-        if place != "the agent's answer" or name in _OF_AGENT or name.startswith("hidden"):
+        wanted = {"the agent's answer": _OF_AGENT, "a system message": _OF_SYSTEM}.get(place, (name,))
+        if name in wanted or name.startswith("hidden"):
             return Finding("flagged", RULE, f"{place} {_tell(name)}: {quoted!r}")
     return None
 
 
 def _texts(trace: Trace) -> Iterator[tuple[str, str]]:
+    said: list[str] = []
     for message in trace.messages():
         if message.content:
             if message.role == "user":
-                yield "the user", message.content
-            elif message.role == "tool":
-                yield f"the result of {message.name or 'a tool'}", message.content
-            elif message.role == "assistant":
-                yield "the agent's answer", message.content
+                said.append(message.content)
+            yield _PLACES.get(message.role) or f"the result of {message.name or 'a tool'}", message.content
+    if len(said) > 1:
+        yield "the user", " ".join(said)
     for tool in trace.tools:
         yield f"the description of tool {tool.name}", tool.description
+        yield f"the parameters of tool {tool.name}", "\n".join(_walk(tool.parameters))
 
 
 @lru_cache(maxsize=4096)
@@ -54,7 +60,8 @@ def _look(text: str) -> tuple[str, str] | None:
     for how, piece in unveil(shown):
         rule = match_rule(fold(piece)) if piece else None
         return f"hidden in {how}" + (f" {rule[0]}" if rule else ""), _quote(rule[1] if rule else piece or "")
-    found = match_rule(fold(shown))
+    plain = fold(shown)
+    found = match_rule(plain) or ((spelt := respell(plain)) != plain and match_rule(spelt)) or None
     return found and (found[0], _quote(found[1]))
 
 
