@@ -115,3 +115,25 @@ async def test_a_defect_of_a_simulator_is_no_answer():
 
     with pytest.raises(ToolError, match=r"get_thing raised KeyError.*Mend the simulator"):
         await call(handler)
+
+
+async def test_a_form_is_sent_as_such_and_no_argument_takes_the_place_of_our_headers():
+    schema = {"type": "object", "properties": {"why": {"type": "string"}}}
+    operation = {
+        "operationId": "send",
+        "parameters": [{"name": "X-Key", "in": "header", "schema": {"type": "string"}}],
+        "requestBody": {"content": {"application/x-www-form-urlencoded": {"schema": schema}}},
+        "responses": {"200": {"description": "ok"}},
+    }
+    document = {"openapi": "3.1.0", "info": {"title": "t", "version": "1"}, "paths": {"/t": {"post": operation}}}
+    seen = []
+
+    def handler(request):
+        seen.append((request.content, request.headers["content-type"], request.headers["x-key"]))
+        return httpx.Response(200)
+
+    async with httpx.AsyncClient(transport=httpx.MockTransport(handler), base_url="http://x") as client:
+        toolbox = Toolbox(read_tools(document), client, {"X-Key": "ours"})
+        await toolbox.call(ToolCall(id="c", name="send", arguments={"why": "a b&c", "X-Key": "theirs"}), 5.0)
+
+    assert seen == [(b"why=a+b%26c", "application/x-www-form-urlencoded", "ours")]
