@@ -46,9 +46,7 @@ class Instances:
             self.functions |= {tool.name: (tool, instance) for tool in package.tools(name)}
 
     def call(self, name: str, arguments: Mapping[str, Any]) -> Response:
-        """Call a documented function; what does not fit and what the function raises is a response."""
-        if name not in self.functions:
-            return _refuse(404, f"there is no tool {name}; there are: {', '.join(self.functions)}")
+        """Call one of ``functions``; what does not fit and what the function raises is a response."""
         tool, instance = self.functions[name]
         wrong = self._arguments.find_wrong(name, tool.parameters, arguments)
         if wrong is not None:

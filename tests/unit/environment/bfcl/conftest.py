@@ -53,6 +53,9 @@ class Shelf:
     def _burn(self):
         self.root.contents.clear()
 
+    def tidy(self):
+        self.root.contents.clear()
+
     def explode(self):
         raise ValueError("boom")
 """
@@ -79,6 +82,7 @@ DOCUMENTS = {
         function("label", ["name", "words"], name=TEXT, words=WORDS, note={"type": "string", "default": "None"}),
         function("count", more={"type": "integer", "default": 0}),
         function("explode"),
+        function("tidy"),
     ],
     "sums": [function("power", ["base", "exponent"], base={"type": "float"}, exponent={"type": "float"})],
 }
@@ -87,13 +91,13 @@ CASES = {
         "question": ["Add a box b/1.", "How many are there?", "Label it."],
         "initial_config": {"Shelf": {"boxes": ["a"], "labels": {}}},
         "involved_classes": ["Shelf", "Sums"],
+        "excluded_function": ["tidy"],
         "ground_truth": [["add_box('b/1')"], ["count()"], ["label(name='b/1', words=('x', 'y'))"]],
     },
     "multi_turn_base_1": {
         "question": ["What is two to the ten?"],
         "initial_config": {},
         "involved_classes": ["Sums"],
-        "excluded_function": [],
         "ground_truth": [["power(2, exponent=10)"]],
     },
 }

@@ -2,7 +2,7 @@
 
 import json
 import sys
-from decimal import getcontext
+from decimal import getcontext, localcontext
 
 import pytest
 
@@ -63,6 +63,7 @@ async def test_every_case_is_solved_by_its_reference_and_not_by_doing_nothing(wo
     [
         (lambda t: t, [True, True, True]),
         (lambda t: [t[0], [], t[2]], [True, False, True]),  # nothing was read
+        (lambda t: [[*t[0], *t[1]], [], t[2]], [True, False, True]),  # it was read, but a turn before
         (lambda t: [[*t[0], *t[2]], t[1], []], [False, False, False]),  # all is done, but in another turn
         (lambda t: [[*t[0], call("add_box", name="c")], *t[1:]], [False, False, False]),
         (lambda t: [t[0], [*t[1], call("count", more=7)], t[2]], [True, True, True]),  # reading more is no harm
@@ -96,6 +97,7 @@ async def test_episodes_have_instances_of_their_own(world):
         (call("__class__"), "404 there is no tool __class__"),
         (call("__init__"), "404 there is no tool __init__"),
         (call("burn"), "404 there is no tool burn"),  # a method that no document tells of
+        (call("tidy"), "404 there is no tool tidy"),  # a function that the case leaves out
         (call("root"), "404 there is no tool root"),
         (call("root.contents.clear"), "404 there is no tool root.contents.clear"),
         (call("__import__('os').system('true')"), "404 there is no tool __import__"),
@@ -117,10 +119,10 @@ async def test_a_wrong_call_is_told_and_nothing_runs(world, hostile, told):
 
 async def test_a_call_leaves_the_process_as_it_was(world):
     environment = await begin(world, shelf(world))
-    before = getcontext().prec
-    result = await environment.step(call("power", base=2, exponent=3), 5.0)
-    assert json.loads(result.message.content) == {"result": 8}
-    assert getcontext().prec == before
+    with localcontext(prec=28):
+        result = await environment.step(call("power", base=2, exponent=3), 5.0)
+        assert json.loads(result.message.content) == {"result": 8}
+        assert getcontext().prec == 28
 
 
 async def test_cases_are_kept_out_of_training(world):
