@@ -1,7 +1,7 @@
 """A dataset that is made to order is checked as a build's is: shape, and nothing that is held out for evaluation.
 
 Invariant: a dataset is never answered for without its verdicts; they are kept in its manifest, by check the
-newest. What failed stays to be looked at and is exported by nobody.
+newest. What failed stays to be looked at and is exported by nobody; what holds forgotten people by nobody unawares.
 """
 
 from __future__ import annotations
@@ -9,9 +9,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from agent_factory.contracts.dataset import DatasetKind, DatasetManifest, Verdict
+from agent_factory.contracts.forgetting import Mark
 from agent_factory.contracts.scenario import ScenarioSet
 from agent_factory.core.artifact import Artifacts
-from agent_factory.core.error import CheckError
+from agent_factory.core.error import CheckError, ForgottenError
 from agent_factory.core.store import Store
 from agent_factory.data.check import CheckOutcome, check_dataset_schema, check_no_eval_leak
 from agent_factory.data.dataset import build_dataset
@@ -36,6 +37,18 @@ def require_passed(manifest: DatasetManifest) -> DatasetManifest:
             f"dataset {manifest.id!r} was made, and did not pass its checks: {told}. It is no data to train on. "
             f"`factory data show {manifest.id}` tells where it is; drop what is wrong (`factory data overrule`) or "
             "choose other days or filters, and build again"
+        )
+    return manifest
+
+
+def require_unmarked(store: Store, manifest: DatasetManifest) -> DatasetManifest:
+    """The same manifest; ForgottenError where rows of it are from traces of people who were forgotten since."""
+    marks = [mark for mark in store.find(Mark, project=manifest.project) if mark.target == manifest.id]
+    if marks:
+        raise ForgottenError(
+            f"dataset {manifest.id!r} is marked: {sum(mark.traces for mark in marks)} of its traces are of people who "
+            "were forgotten since. Build it again, which leaves them out, and export that; --with-forgotten writes it "
+            "as it is"
         )
     return manifest
 

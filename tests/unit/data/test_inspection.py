@@ -14,6 +14,7 @@ from agent_factory.core.error import CheckError
 from agent_factory.core.settings import get_settings
 from agent_factory.core.store import Store
 from agent_factory.data.dataset import DatasetQuery
+from agent_factory.data.forget import forget
 from agent_factory.data.inspection import build_inspected, require_passed
 
 DAY = "2026-11-20"
@@ -97,3 +98,28 @@ def test_the_command_says_which_check_failed_and_exports_nothing(
     assert "FAILED: no_eval_leak" in capsys.readouterr().out
     assert run_command(("data", "export", "D1", "--format", "trl", "--out", str(tmp_path / "bad"))) == 1
     assert not (tmp_path / "bad").exists()
+
+
+def test_a_dataset_that_holds_forgotten_people_is_exported_by_nobody_unawares(
+    store: Store,
+    artifacts: Artifacts,
+    trace: Make,
+    take_day: Callable[..., None],
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Any,
+) -> None:
+    monkeypatch.setenv("AGENT_FACTORY_ARTIFACTS_URL", artifacts.url)
+    get_settings.cache_clear()
+    take_day(trace("mia", "I am mia.li@mail.example"), trace("other"))
+    assert run_command(BUILD) == 0
+    forget(store, artifacts, "default", ["mia.li@mail.example"])
+    export = ("data", "export", "D1", "--format", "trl", "--out", str(tmp_path / "out"))
+    capsys.readouterr()
+    assert run_command(export) == 2
+    assert "dataset 'D1' is marked: 1 of its traces are of people who were forgotten" in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()
+    assert run_command((*export, "--with-forgotten")) == 0
+    take_day()
+    assert run_command(BUILD) == 0
+    assert run_command(("data", "export", "D2", "--out", str(tmp_path / "after"))) == 0
