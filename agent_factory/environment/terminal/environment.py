@@ -83,8 +83,8 @@ class TerminalEnvironment:
         section = self._section
         self._screen = TerminalScreen(section.rows, section.columns, self._send)
         self._keys, self._read = b"", 0
-        self._sandbox = await self._world.start(read_files(scenario), seed)
         ends_at = time.monotonic() + section.start_seconds
+        self._sandbox = await self._world.start(read_files(scenario), seed)
         while not self._read and self._running.exit_code is None:
             if time.monotonic() > ends_at:
                 told = f"{section.command!r} has shown nothing within {section.start_seconds:g} s"

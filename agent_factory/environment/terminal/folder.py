@@ -17,7 +17,7 @@ from typing import Any
 from agent_factory.contracts.record import Json
 from agent_factory.contracts.scenario import Scenario
 from agent_factory.core.digest import digest_bytes
-from agent_factory.core.error import InputError, ToolError
+from agent_factory.core.error import InputError
 
 Files = dict[str, tuple[int, str]]
 """Mode and content (base64) by path."""
@@ -25,7 +25,6 @@ MOST_TEXT = 64 * 1024
 """Bytes of a file that is kept as text."""
 MOST_READ = 256 * 2**20
 """Bytes of all files that are read; sparse files may say that they are larger than any disk."""
-MOST_ENTRIES = 10_000
 MOST_DEPTH = 30
 
 
@@ -79,22 +78,17 @@ def _pack(content: bytes) -> str:
 
 
 def read_state(folder: int) -> Json:
-    """All entries below an open folder; ToolError where there are too many of them."""
+    """All entries below an open folder; the sandbox bounds how many there can be."""
     return _Reader().read(folder, 0)
 
 
 class _Reader:
     def __init__(self) -> None:
-        self._entries, self._bytes = MOST_ENTRIES, MOST_READ
+        self._bytes = MOST_READ
 
     def read(self, folder: int, depth: int) -> Json:
-        if depth > MOST_DEPTH:
-            raise ToolError(f"the program made folders more than {MOST_DEPTH} deep: how it stands cannot be told")
         found: Json = {}
         for name in sorted(os.listdir(folder)):
-            self._entries -= 1
-            if self._entries < 0:
-                raise ToolError(f"the program's folder holds more than {MOST_ENTRIES} entries: it cannot be told")
             with suppress(FileNotFoundError):  # removed since it was listed
                 found[_as_text(name)] = self._read_entry(folder, name, depth)
         return found
@@ -105,12 +99,17 @@ class _Reader:
             return f"link to {_as_text(os.readlink(name, dir_fd=folder))}"
         if not stat.S_ISDIR(mode) and not stat.S_ISREG(mode):
             return "special file"
+        if depth == MOST_DEPTH:
+            return f"more than {MOST_DEPTH} folders deep"
         try:
             entry = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK, dir_fd=folder)
-        except PermissionError:
+        except FileNotFoundError:
+            raise
+        except OSError:  # its mode forbids it, or it has just become a link
             return "unreadable"
         try:
-            return self.read(entry, depth + 1) if stat.S_ISDIR(mode) else self._read_file(entry)
+            folder_now = stat.S_ISDIR(os.fstat(entry).st_mode)
+            return self.read(entry, depth + 1) if folder_now else self._read_file(entry)
         finally:
             os.close(entry)
 

@@ -104,7 +104,7 @@ class Sandbox:
                 await wait_readable(self._channel.fileno())
         except TimeoutError as error:
             raise ToolError(f"the sandbox did not answer within {seconds:g} s") from error
-        message, files, _, _ = socket.recv_fds(self._channel, 8192, most)
+        message, files, _, _ = socket.recv_fds(self._channel, 8192, most, socket.MSG_CMSG_CLOEXEC)
         if not message:
             raise ToolError("the sandbox ended before it answered: it was killed, or memory is short")
         told: dict[str, Any] = json.loads(message)

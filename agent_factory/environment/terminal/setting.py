@@ -32,8 +32,8 @@ class TerminalSection(Section):
     command: tuple[str, ...] = Field(min_length=1)
     folder: str
     readable: tuple[Path, ...] = ()
-    rows: int = Field(default=24, ge=2, le=200)
-    columns: int = Field(default=80, ge=10, le=400)
+    rows: int = Field(default=24, ge=2, le=100)
+    columns: int = Field(default=80, ge=10, le=200)
     still_milliseconds: int = Field(default=100, ge=20, le=5000)
     action_seconds: float = Field(default=5.0, gt=0, le=60)
     start_seconds: float = Field(default=20.0, gt=0, le=50)

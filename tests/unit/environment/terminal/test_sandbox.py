@@ -123,7 +123,9 @@ asyncio.run(main())
 
 
 def test_nothing_is_left_when_the_factory_is_killed(sandboxed, tmp_path):
-    with subprocess.Popen([sys.executable, "-c", CHILD, str(tmp_path)], stdout=subprocess.PIPE, text=True) as factory:
+    command = [sys.executable, "-c", CHILD, str(tmp_path)]
+    home = {**os.environ, "TMPDIR": str(tmp_path)}
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=home) as factory:
         outer = psutil.Process(int(factory.stdout.readline()))
         inside = [outer, *outer.children(recursive=True)]
         factory.kill()

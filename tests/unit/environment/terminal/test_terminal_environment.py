@@ -129,6 +129,7 @@ async def test_a_program_that_closes_its_terminal_still_has_a_screen(start):
         ("open('big', 'wb').truncate(3 * 2**20)", {"disk_mib": 2}, "File too large"),
         ("[open(f'f{i}', 'wb').write(bytes(2**19)) for i in range(9)]", {"disk_mib": 2}, "No space left on device"),
         ("[os.dup(0) for i in range(99)]", {"files": 20}, "Too many open files"),
+        ("for i in range(10**5): open(str(i), 'w').close()", {}, "No space left on device"),
         ("while True: os.fork() or time.sleep(600)", {"processes": 8}, "Resource temporarily unavailable"),
         ("while True: pass", {"cpu_seconds": 1}, "has ended with exit code -9"),
         ("os.kill(os.getpid(), signal.SIGSEGV)", {}, "has ended with exit code -11"),
