@@ -65,17 +65,20 @@ class Store:
         """
         row = {**to_row(record), "arrival": arrival}
         where = (table.records.c.kind == row["kind"], table.records.c.id == row["id"])
-        known = connection.execute(select(table.records.c.digest, table.records.c.project).where(*where)).first()
+        columns = (table.records.c.digest, table.records.c.project, table.records.c.body)
+        known = connection.execute(select(*columns).where(*where)).first()
         if known is None:
             connection.execute(table.records.insert().values(**row))
             return True
-        found, owner = known
+        found, owner, body = known
         if owner != record.project:
             raise ConflictError(f"the id {record.id!r} is taken: the {record.noun()} needs another one")
         if found == row["digest"]:
             return False
         if replace:
             connection.execute(update(table.records).where(*where).values(**row))
+        elif type(record).model_validate_json(body).content() == record.content():
+            return False  # an earlier version wrote another digest for the same
         else:
             raise ConflictError(
                 f"{record.noun()} {record.id!r} exists with other content: "

@@ -18,6 +18,7 @@ from agent_factory.contracts.trace import Trace
 from agent_factory.core import clock
 from agent_factory.core.aside import Aside, read_body
 from agent_factory.core.burial import find_buried, refuse_buried
+from agent_factory.core.digest import digest_json
 from agent_factory.core.error import ConflictError, StorageError
 from agent_factory.core.intake import Claim, Intake, Key, Parcel, Receipt, pack
 from agent_factory.core.store import Store, to_row
@@ -118,6 +119,7 @@ def _keep(connection: Connection, parcels: Sequence[Parcel]) -> list[Receipt | C
     _take_turn(connection)
     rows = [item for parcel in parcels for item in parcel.rows.items()]
     known, buried = _find_digests(connection, [key for key, _ in rows]), find_buried(connection, rows)
+    known |= _digest_anew(connection, [key for key, row in rows if known.get(key, row["digest"]) != row["digest"]])
     intakes = _find_intakes(connection, [parcel.claim for parcel in parcels if parcel.claim])
     outcomes: list[Receipt | ConflictError] = []
     fresh: list[dict[str, Any]] = []
@@ -163,6 +165,21 @@ def _find_conflict(parcel: Parcel, known: dict[Key, str]) -> ConflictError | Non
                 f"the new one's is {row['digest']}. Send changed content under another id."
             )
     return None
+
+
+def _digest_anew(connection: Connection, keys: Iterable[Key]) -> dict[Key, str]:
+    """The digests of what traces hold that are there: an earlier version wrote others for the same.
+
+    One that cannot be read any more keeps the digest that it has.
+    """
+    found: dict[Key, str] = {}
+    for project, name in keys:
+        query = select(traces.c.body).where(traces.c.project == project, traces.c.id == name)
+        body = connection.execute(query).scalar()
+        trace = None if body is None else read_body(name, body, "", Aside())
+        if trace is not None:
+            found[(project, name)] = digest_json(trace.content())
+    return found
 
 
 def _find_intakes(connection: Connection, claims: Sequence[Claim]) -> dict[str, Intake]:

@@ -27,6 +27,7 @@ PREDECESSOR = "predecessor"
 _OPENS, _OPEN_SECONDS = time(8, tzinfo=UTC), 10 * 3600
 # What no trace of the predecessor comes from: orders, bounds, names for redaction, and prose.
 _ELSEWHERE = frozenset({"build.toml", "gate.toml", "names.txt"})
+_TOLD = frozenset({"level", "kind", "template", "sample"})
 _MAKERS = ("simulator", "scenarios", "predecessor")
 
 
@@ -115,9 +116,11 @@ def _draw_times(days: Sequence[str], count: int, rng: Random) -> list[datetime]:
 
 
 def _as_sent(trace: Trace, started_at: datetime) -> Trace:
-    # A scripted agent has neither tokens nor a meaningful latency, and production saw no simulator's state.
+    # A scripted agent has neither tokens nor a meaningful latency, and production knows no simulator.
     unmeasured = {"usage": None, "latency_seconds": None, "executions": ()}
     steps = tuple(step.model_copy(update=unmeasured) for step in trace.steps)
     outcome = trace.outcome and trace.outcome.model_copy(update={"changes": None})
-    sent = {"created_at": started_at, "started_at": started_at, "steps": steps, "outcome": outcome}
+    metadata = {key: value for key, value in trace.metadata.items() if key in _TOLD}
+    sent = {"created_at": started_at, "started_at": started_at}
+    sent |= {"steps": steps, "outcome": outcome, "metadata": metadata}
     return trace.model_copy(update=sent)

@@ -9,9 +9,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import inspect
+from sqlalchemy import inspect, update
 
 from agent_factory.contracts import DatasetManifest, Order
+from agent_factory.core import table
 from agent_factory.core.error import ConflictError, NotFoundError, StorageError
 from agent_factory.core.store import Store, open_store
 
@@ -30,6 +31,15 @@ def test_same_content_is_a_no_op_and_other_content_a_conflict(store: Store) -> N
     assert store.get(Order, "o1").state == "waiting"
     assert store.put(_order("o1", state="done"), replace=True)
     assert store.get(Order, "o1").state == "done"
+
+
+def test_what_an_earlier_version_digested_otherwise_is_the_same_record_still(store: Store) -> None:
+    store.put(_order("o1"))
+    with store.begin() as connection:
+        connection.execute(update(table.records).values(digest="of another formula"))
+    assert not store.put(_order("o1"))
+    with pytest.raises(ConflictError, match="exists with other content"):
+        store.put(_order("o1", state="done"))
 
 
 def test_kinds_do_not_meet_and_what_is_absent_is_named(store: Store) -> None:

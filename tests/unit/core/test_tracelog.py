@@ -7,8 +7,10 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
+from sqlalchemy import update
 
 from agent_factory.contracts import Message, Step, Trace
+from agent_factory.core import table
 from agent_factory.core.aside import Aside
 from agent_factory.core.error import ConflictError, StorageError
 from agent_factory.core.store import Store
@@ -40,6 +42,16 @@ def test_conflict_names_both_digests_and_keeps_nothing_of_the_batch(store: Store
     with pytest.raises(ConflictError, match="stands twice in the batch"):
         log.add([_trace("new"), _trace("new", "Bye.")])
     assert log.get("new", "default") is None
+
+
+def test_what_an_earlier_version_digested_otherwise_is_the_same_trace_still(store: Store) -> None:
+    log = TraceLog(store)
+    log.add([_trace("a")])
+    with store.begin() as connection:
+        connection.execute(update(table.traces).values(digest="of another formula"))
+    assert log.add([_trace("a")]).duplicates == 1
+    with pytest.raises(ConflictError, match="known with other content"):
+        log.add([_trace("a", "Bye.")])
 
 
 def test_days_are_utc_and_ordered_by_id(store: Store) -> None:
