@@ -114,6 +114,8 @@ class BfclEnvironment:
 
 def find_case(package: Package, scenario: Scenario) -> Case:
     """The case that a scenario names, as it was when the scenario was made; InputError where it is another by now."""
+    if scenario.faults:
+        raise InputError(f"scenario {scenario.id!r} has faults, which the kind 'bfcl' cannot put in: leave them out")
     if scenario.split != "eval":
         raise InputError(
             f"scenario {scenario.id!r} is of the split {scenario.split!r}: BFCL's cases are for evaluation only"

@@ -116,6 +116,10 @@ class Tau2Environment:
 
     async def reset(self, scenario: Scenario, seed: int) -> None:
         """See ``Environment``; nothing is left to chance."""
+        if scenario.faults:
+            raise InputError(
+                f"scenario {scenario.id!r} has faults, which the kind 'tau2' cannot put in: leave them out"
+            )
         if scenario.split != "eval":
             raise InputError(
                 f"scenario {scenario.id!r} is of the split {scenario.split!r}: tasks are for evaluation only"

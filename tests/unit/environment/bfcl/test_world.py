@@ -6,7 +6,7 @@ from decimal import getcontext, localcontext
 
 import pytest
 
-from agent_factory.contracts import ToolCall
+from agent_factory.contracts import Fault, ToolCall
 from agent_factory.core.buildfile import EnvironmentSection
 from agent_factory.core.error import InputError, StorageError
 from agent_factory.environment.bfcl.package import Package
@@ -128,6 +128,12 @@ async def test_a_call_leaves_the_process_as_it_was(world):
 async def test_cases_are_kept_out_of_training(world):
     with pytest.raises(InputError, match="BFCL's cases are for evaluation only"):
         await begin(world, shelf(world).model_copy(update={"split": "train"}))
+
+
+async def test_faults_are_refused(world):
+    faulted = shelf(world).model_copy(update={"faults": (Fault(tool="count", status=503),)})
+    with pytest.raises(InputError, match="has faults, which the kind 'bfcl' cannot put in"):
+        await begin(world, faulted)
 
 
 async def test_a_scenario_of_another_package_is_refused(world):

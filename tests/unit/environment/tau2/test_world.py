@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from agent_factory.contracts import ToolCall
+from agent_factory.contracts import Fault, ToolCall
 from agent_factory.core.buildfile import EnvironmentSection
 from agent_factory.core.error import InputError
 from agent_factory.environment.task import Task
@@ -79,6 +79,14 @@ async def test_tasks_are_kept_out_of_training(recipe, checkout):
     async with open_world(recipe, section(checkout), "tau2") as world:
         scenario = world.to_scenario("library", "0", recipe.name).model_copy(update={"split": "train"})
         with pytest.raises(InputError, match="tasks are for evaluation only"):
+            await world.make().reset(scenario, 0)
+
+
+async def test_faults_are_refused(recipe, checkout):
+    async with open_world(recipe, section(checkout), "tau2") as world:
+        faults = (Fault(tool="get_book", status=503),)
+        scenario = world.to_scenario("library", "0", recipe.name).model_copy(update={"faults": faults})
+        with pytest.raises(InputError, match="has faults, which the kind 'tau2' cannot put in"):
             await world.make().reset(scenario, 0)
 
 
