@@ -24,6 +24,7 @@ import pyarrow as pa
 from agent_factory.contracts.trace import Trace
 from agent_factory.core.artifact import Artifacts
 from agent_factory.core.day import day_path
+from agent_factory.data.word import list_triples
 from agent_factory.privacy.label import PLACEHOLDER
 
 NEAR = 0.9
@@ -31,8 +32,6 @@ NEAR = 0.9
 _BANDS, _ROWS = 8, 8
 _REPRESENTATIVES = 8
 _SCHEMA = pa.schema([("trace_id", pa.string()), ("bands", pa.binary(_BANDS * 8))])
-# A letter of Chinese, Japanese kana or a whole word.
-_WORD = re.compile(r"[\u3040-\u30ff\u3400-\u9fff]|[^\W\u3040-\u30ff\u3400-\u9fff]+")
 _NUMBER = re.compile(r"\d+")
 
 
@@ -75,7 +74,7 @@ def read_content(trace: Trace) -> Content:
         if message.content and message.role == "tool":
             told.extend(_leaves(same(message.content)))
         elif message.content:
-            said.extend(f"{message.role} {triple}" for triple in _triples(same(message.content)))
+            said.extend(f"{message.role} {triple}" for triple in list_triples(same(message.content).lower()))
         for call in message.tool_calls:
             asked.extend(f"{call.name}{leaf}" for leaf in _walk(call.arguments, "", same))
             asked.append(call.name)
@@ -213,18 +212,13 @@ def _counted(items: Iterable[str]) -> frozenset[str]:
     return frozenset(marked)
 
 
-def _triples(text: str) -> list[str]:
-    words = _WORD.findall(text.lower())
-    return [" ".join(words[i : i + 3]) for i in range(max(1, len(words) - 2))] if words else []
-
-
 def _leaves(text: str) -> Iterable[str]:
     if text[:1] in "{[":
         try:
             return _walk(json.loads(text), "", str)
         except (ValueError, RecursionError):
-            return _triples(text)
-    return _triples(text)
+            return list_triples(text.lower())
+    return list_triples(text.lower())
 
 
 def _walk(value: Any, path: str, same: Any) -> Iterator[str]:
