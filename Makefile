@@ -10,6 +10,7 @@ BIN := .venv/bin
 STAMP := .venv/.ready
 UV_VERSION := 0.13.8
 TORCH_VERSION := 2.13.0
+BFCL_VERSION := 2026.3.23
 # uv does not read pip's find-links: hand it on. Bytecode is compiled once, at installation: where
 # PYTHONDONTWRITEBYTECODE is set, as in many images, every process would compile its imports again.
 UV := UV_COMPILE_BYTECODE=1 $(if $(PIP_FIND_LINKS),UV_FIND_LINKS="$(PIP_FIND_LINKS)") VIRTUAL_ENV="$(CURDIR)/.venv" $(BIN)/uv
@@ -67,8 +68,9 @@ format: setup  ## put the code into its form
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-lock: setup  ## resolve the dependencies again into the three lock files
+lock: setup  ## resolve the dependencies again into the lock files
 	$(UV) $(COMPILE) pyproject.toml --group dev --no-emit-package torch -o requirements.lock
 	echo "torch==$(TORCH_VERSION)" | UV_FIND_LINKS= $(BIN)/uv $(COMPILE) - -c requirements.lock --no-annotate --universal \
 		--python-version 3.11 -o requirements-torch.lock
 	echo "uv==$(UV_VERSION)" | $(BIN)/uv $(COMPILE) - --no-annotate --universal --python-version 3.11 -o requirements-uv.lock
+	echo "bfcl-eval==$(BFCL_VERSION)" | $(UV) $(COMPILE) - --no-deps --no-annotate -o requirements-bfcl.lock
