@@ -31,7 +31,7 @@ JAPANESE = "注文した<REF_1>のランプがまだ届いていません。配�
     [
         (CHINESE, CHINESE.removesuffix(",谢谢")),
         (CHINESE, f"您好,{CHINESE}"),
-        (CHINESE, CHINESE.replace("收到", "到货")),
+        (CHINESE, CHINESE.replace("收到", "看到")),
         (JAPANESE, f"すみません、{JAPANESE}"),
         (JAPANESE, JAPANESE.replace("まだ", "全然")),
         (SHORT, SHORT.replace("cat", "dog")),
