@@ -50,7 +50,7 @@ class Checkout:
     def make_toolkit(self, domain: str) -> Any:
         """The domain's tools over a database of their own, as the file has it."""
         kit = self._find_toolkit(domain)
-        database = get_type_hints(kit, vars(sys.modules[kit.__module__])).get("db")
+        database = get_type_hints(kit).get("db")
         if database is None:
             raise InputError(f"{kit.__module__}.{kit.__name__} has no annotation of its db: it cannot be filled")
         return kit(database.model_validate(self._read_database(domain)))
