@@ -68,7 +68,7 @@ class TerminalEnvironment:
         self._sandbox: Sandbox | None = None
         self._screen: TerminalScreen
         self._keys = b""
-        self._read = 0
+        self._read, self._bound = 0, 0
 
     async def reset(self, scenario: Scenario, seed: int) -> None:
         """See ``Environment``; the program has shown its first screen afterwards."""
@@ -82,14 +82,15 @@ class TerminalEnvironment:
         self.tools = tuple(tool for tool in TOOLS if tool.name in scenario.tools)
         section = self._section
         self._screen = TerminalScreen(section.rows, section.columns, self._send)
-        self._keys, self._read = b"", 0
+        self._keys, self._read, self._bound = b"", 0, section.output_kib * 1024
         ends_at = time.monotonic() + section.start_seconds
         self._sandbox = await self._world.start(read_files(scenario), seed)
         while not self._read and self._running.exit_code is None:
             if time.monotonic() > ends_at:
                 told = f"{section.command!r} has shown nothing within {section.start_seconds:g} s"
                 raise ToolError(f"scenario {scenario.id!r}: {told}")
-            await self._settle(0.5)
+            await self._pump(section.still_milliseconds / 1000)
+            await self._running.is_busy()
         await self._settle(max(0.0, ends_at - time.monotonic()))
         if self._running.exit_code is not None:
             raise ToolError(
@@ -110,6 +111,7 @@ class TerminalEnvironment:
         if keys and self._running.exit_code is not None:
             return fail(call, 409, f"the program has ended with exit code {self._running.exit_code}")
         self._keys += keys
+        self._bound = self._read + self._section.output_kib * 1024
         seconds = deadline_seconds * MARGIN
         if call.name == "terminal_wait":
             await self._wait_for_change(min(given["seconds"], seconds / 2))
@@ -141,10 +143,10 @@ class TerminalEnvironment:
     async def _settle(self, seconds: float) -> str | None:
         """Read until the program waits; why not, where it does not within the time or prints too much."""
         running, section = self._running, self._section
-        ends_at, first = time.monotonic() + seconds, self._read
+        ends_at = time.monotonic() + seconds
         while True:
             quiet = await self._pump(section.still_milliseconds / 1000)
-            if self._read - first > section.output_kib * 1024:
+            if self._read == self._bound:
                 return f"the program is still writing after {section.output_kib} KiB"
             if quiet and not await running.is_busy() and await self._pump(0.0):
                 return None
@@ -159,14 +161,16 @@ class TerminalEnvironment:
 
     async def _pump(self, seconds: float) -> bool:
         """Move keys in and output out once; whether there was no output for ``seconds``."""
-        terminal = self._running.terminal
+        terminal, most = self._running.terminal, min(CHUNK, self._bound - self._read)
+        if not most:
+            return False
         try:
             with suppress(BlockingIOError):  # the program has not read what came before
                 self._keys = self._keys[os.write(terminal, self._keys[:CHUNK]) if self._keys else 0 :]
             with suppress(TimeoutError):
                 async with asyncio.timeout(seconds):
                     await wait_readable(terminal)
-            output = os.read(terminal, CHUNK)
+            output = os.read(terminal, most)
         except BlockingIOError:
             return True
         except OSError as error:  # its first process holds the terminal open as long as it lives

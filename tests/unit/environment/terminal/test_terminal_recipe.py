@@ -2,10 +2,14 @@
 
 import pytest
 
+from agent_factory.core.buildfile import EnvironmentSection
 from agent_factory.core.error import InputError
 from agent_factory.environment.reference import ReferenceEngine
+from agent_factory.environment.replay.origin import Origin
+from agent_factory.environment.replay.replay import judge, play_recorded
 from agent_factory.environment.rollout import run_episodes
 from agent_factory.environment.scenario import draw_scenarios, prove_solvable
+from agent_factory.environment.world import open_world
 
 pytestmark = [pytest.mark.live, pytest.mark.usefixtures("sandboxed")]
 
@@ -33,3 +37,14 @@ async def test_the_same_keys_give_the_same_screens_byte_for_byte(stock_room):
     assert len(told) == 1
     assert [trace.outcome.success for trace in traces] == [True] * 6
     assert any("saved" in (text or "") for text in told.pop())
+
+
+async def test_a_trace_is_replayed_byte_for_byte(stock_room):
+    scenario = draw_scenarios(stock_room, "train", 5, 4)[2]
+    [trace] = await run_episodes([scenario], stock_room, ReferenceEngine(scenario), "reference", shielded=False)
+    section = EnvironmentSection.read(stock_room.settings)
+
+    async with open_world(stock_room) as world:
+        replayed = await play_recorded(world, trace, Origin(scenario, stock_room, section, 0))
+
+    assert judge(trace, replayed).verdict == "identical"
