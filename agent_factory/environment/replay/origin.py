@@ -93,8 +93,8 @@ def _require_same_world(trace: Trace, recipe: Recipe) -> None:
     recorded = trace.metadata.get("world")
     if not isinstance(recorded, dict):
         raise ConflictError(
-            f"trace {trace.id!r} does not say what world it was played in: it was recorded by an older version, "
-            "and whether the recipe has changed since is not known"
+            f"trace {trace.id!r} does not say what world it was played in: it came from elsewhere or from an "
+            "older version, and whether the recipe has changed since is not known"
         )
     edited = sorted(name for name in {*recorded, *recipe.world} if recorded.get(name) != recipe.world.get(name))
     if edited:

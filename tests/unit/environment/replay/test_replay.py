@@ -210,15 +210,19 @@ async def test_a_tool_that_changed_is_refused(make_set, play, again, by_scenario
     assert f"its tools {other.name} are others now, or gone" in found.reason
 
 
-def test_first_traffic_is_found_in_the_log_and_replayed(make_set, store, artifacts, recipe):
+def test_first_traffic_is_found_in_the_log_and_refused_since_production_names_no_world(
+    make_set, store, artifacts, recipe
+):
     import asyncio
 
     traces = make_traffic(recipe, make_set(), ["2026-11-20"], 1)
     TraceLog(store).add(traces)
     found = [find_trace(store, artifacts, "default", trace.id) for trace in traces]
+    replays = asyncio.run(replay_traces(Archive(store, artifacts), found))
 
     assert {one.file for one in found} == {None}
-    assert {one.verdict for one in asyncio.run(replay_traces(Archive(store, artifacts), found))} == {"identical"}
+    assert {one.verdict for one in replays} == {"refused"}
+    assert "does not say what world it was played in" in replays[0].reason
 
 
 async def test_a_run_is_found_by_the_id_of_its_trace_in_its_project_alone(
