@@ -6,6 +6,7 @@ can move with its artifacts.
 
 from __future__ import annotations
 
+import errno
 import json
 import uuid
 from collections.abc import Generator, Iterable, Iterator, Sequence
@@ -153,6 +154,19 @@ class Artifacts:
             return []
         found: list[dict[str, Any]] = self.files.ls(place, detail=True)
         return sorted(str(item["name"]).rstrip("/").rsplit("/", 1)[-1] for item in found if item["type"] == "directory")
+
+    def remove_folder(self, path: str) -> None:
+        """Remove a folder with what is in it; one that is not there is no fault.
+
+        What another process writes into it meanwhile may stay.
+        """
+        place = self.locate(path)
+        try:
+            if self.files.exists(place):
+                self.files.rm(place, recursive=True)
+        except OSError as error:
+            if error.errno not in (errno.ENOENT, errno.ENOTEMPTY):
+                raise StorageError(f"folder {path!r} under {self.place!r} could not be removed: {error}") from error
 
     def read_traces(self, path: str, batch: int = 500, aside: Aside | None = None) -> Iterator[Trace]:
         """The traces of a parquet artifact, a batch in memory at a time.

@@ -21,6 +21,9 @@ from agent_factory.core.error import InputError
 MAX_SEED = 2**32 - 1
 """The largest seed that numpy, and with it a trainer, takes."""
 
+MAX_SECONDS = 7 * 86_400.0
+"""The longest deadline that can be set: a week."""
+
 
 class Section(Part):
     """A table of settings: its numbers are finite, as JSON, in which they are kept, has no others."""
@@ -52,6 +55,20 @@ class CodeSection(Section):
         return self.model_dump(exclude_none=True)
 
 
+class UserSection(Section):
+    """``[environment.user]``: the model that plays the user of scenarios with a persona.
+
+    ``place`` is an OpenAI-compatible server's address, or the folder of a checkpoint; ``seconds`` is the
+    deadline of one line.
+    """
+
+    model: Name
+    place: str = Field(min_length=1)
+    temperature: float = Field(default=0.7, ge=0, le=2)
+    max_tokens: int = Field(default=120, ge=1)
+    seconds: float = Field(default=60.0, gt=0, le=600)
+
+
 class EnvironmentSection(Part):
     """``[environment]``: the kind of world that episodes happen in, and ``[environment.settings.<kind>]``.
 
@@ -60,6 +77,7 @@ class EnvironmentSection(Part):
 
     kind: Name = "http"
     settings: dict[Name, Json] = Field(default_factory=dict)
+    user: UserSection | None = None
 
     @classmethod
     def read(cls, settings: Mapping[str, Any]) -> Self:
@@ -85,7 +103,9 @@ class TrafficSection(Section):
 class RolloutSection(Section):
     """``[rollouts]``: how many episodes, how many of each scenario, how warm, how many at once.
 
-    ``max_tokens`` is the longest that an action may be, in evaluations too.
+    ``max_tokens`` is the longest that an action may be, ``max_steps`` how many of them a turn may take, and the
+    deadlines are in seconds: of a tool call, a model call, an episode, all episodes of a model. All of these hold
+    in evaluations too.
     """
 
     episodes: int = Field(ge=1)
@@ -93,6 +113,22 @@ class RolloutSection(Section):
     temperature: float = Field(gt=0, le=2)
     concurrency: int = Field(ge=1)
     max_tokens: int = Field(default=160, ge=1)
+    max_steps: int = Field(default=12, ge=1)
+    tool_seconds: float = Field(default=10.0, gt=0, le=MAX_SECONDS)
+    step_seconds: float = Field(default=600.0, gt=0, le=MAX_SECONDS)
+    episode_seconds: float = Field(default=900.0, gt=0, le=MAX_SECONDS)
+    batch_seconds: float = Field(default=1800.0, gt=0, le=MAX_SECONDS)
+
+    @classmethod
+    def read(cls, settings: Mapping[str, Any], build: str) -> Self:
+        """``[rollouts]`` of a build's settings; InputError where it is malformed."""
+        try:
+            return cls.model_validate(settings.get("rollouts"))
+        except ValueError as error:
+            raise InputError(
+                f"[rollouts] in the settings of build {build!r}: {error}. "
+                "Mend it in the recipe's build.toml and order a new build."
+            ) from error
 
     @model_validator(mode="after")
     def _check_share(self) -> Self:

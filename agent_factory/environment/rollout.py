@@ -1,14 +1,14 @@
 """Rollouts: many episodes at once against one engine, every wait with a deadline.
 
 Invariant: as many traces come back as episodes were asked for, in their order; one that could not be
-played says why in ``failure`` and has no outcome.
+played says why in ``failure`` and has no outcome; every trace can be written as JSON.
 """
 
 from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 
 from agent_factory.agent.loop import Limits
 from agent_factory.agent.shielding import NoShield, ShieldLike
@@ -19,8 +19,8 @@ from agent_factory.core.buildfile import EnvironmentSection
 from agent_factory.core.clock import new_id
 from agent_factory.core.error import FactoryError
 from agent_factory.core.recipe import Recipe
-from agent_factory.environment.episode import Player, leave_out
-from agent_factory.environment.world import open_world
+from agent_factory.environment.episode import Player, leave_out, name_trace
+from agent_factory.environment.world import Scarce, open_world
 from agent_factory.gateway.chat import Engine, Sampling
 
 
@@ -40,16 +40,19 @@ async def run_episodes(
     limits: Limits | None = None,
     shielded: bool = True,
     on_trace: Callable[[Trace], None] | None = None,
+    done: Collection[str] = (),
+    keep: bool = True,
     deadline: float = 1800.0,
     environment: EnvironmentSection | None = None,
     keep_screenshot: Callable[[bytes], str] | None = None,
 ) -> list[Trace]:
     """Play each scenario ``samples`` times; the traces, scenario by scenario.
 
-    ``run`` begins the ids of the traces, so that the same run names the same episodes. ``deadline``
-    is the time in seconds for all of them together: what is not over by then is left out, with the
-    cause. ``environment`` is a build's ``[environment]``, the recipe's as it stands without it.
-    ``shielded`` keeps personal data from the model; scripted agents do without.
+    ``run`` begins the ids of the traces, so that the same run names the same episodes; those whose ids are
+    ``done`` are not played. ``on_trace`` gets each trace as its episode ends, and without ``keep`` it alone
+    does: the list is then empty. ``deadline`` is the time in seconds for all of them together: what is not
+    over by then is left out, with the cause. ``environment`` is a build's ``[environment]``, the recipe's as
+    it stands without it. ``shielded`` keeps personal data from the model; scripted agents do without.
     """
     make_shield = open_shields(recipe) if shielded else NoShield
     async with open_world(recipe, environment) as world:
@@ -68,41 +71,52 @@ async def run_episodes(
             keep_screenshot=keep_screenshot,
         )
         episodes = [(scenario, sample) for scenario in scenarios for sample in range(samples)]
-        return await _play_all(player, episodes, concurrency, deadline, on_trace)
+        left = [episode for episode in episodes if name_trace(player.run, *episode) not in done]
+        places = min(concurrency, world.capacity) if isinstance(world, Scarce) else concurrency
+        batch = _Batch(player, left, deadline, keep)
+        await batch.play(places, on_trace)
+        return [trace for trace in batch.traces if trace is not None]
 
 
-async def _play_all(
-    player: Player,
-    episodes: Sequence[tuple[Scenario, int]],
-    concurrency: int,
-    deadline: float,
-    on_trace: Callable[[Trace], None] | None,
-) -> list[Trace]:
-    places = asyncio.Semaphore(concurrency)
-    ends_at = time.monotonic() + deadline
+class _Batch:
+    """The episodes of a run, and how far they are."""
 
-    async def play(scenario: Scenario, sample: int) -> Trace:
-        async with places:
-            left = ends_at - time.monotonic()
-            if left <= 0:
-                cause = f"deadline: the batch of {len(episodes)} episodes was not over within {deadline:g} s"
-                trace = leave_out(player, scenario, sample, cause)
-            else:
-                trace = await _play_one(player, scenario, sample, left)
-        if on_trace is not None:
-            on_trace(trace)
+    def __init__(self, player: Player, episodes: Sequence[tuple[Scenario, int]], seconds: float, keep: bool) -> None:
+        self._player, self._episodes, self._seconds, self._keep = player, episodes, seconds, keep
+        self._left = iter(enumerate(episodes))
+        self._ends_at = time.monotonic() + seconds
+        self.traces: list[Trace | None] = [None] * len(episodes) if keep else []
+
+    async def play(self, places: int, on_trace: Callable[[Trace], None] | None) -> None:
+        """Play all, so many at once; what ``on_trace`` raises ends the run."""
+        try:
+            async with asyncio.TaskGroup() as group:
+                for _ in range(min(places, len(self._episodes))):
+                    group.create_task(self._work(on_trace))
+        except BaseExceptionGroup as raised:
+            raise raised.exceptions[0] from None
+
+    async def _work(self, on_trace: Callable[[Trace], None] | None) -> None:
+        for i, (scenario, sample) in self._left:
+            trace = await self._play_one(scenario, sample)
+            if self._keep:
+                self.traces[i] = trace
+            if on_trace is not None:
+                on_trace(trace)
+
+    async def _play_one(self, scenario: Scenario, sample: int) -> Trace:
+        player, left = self._player, self._ends_at - time.monotonic()
+        if left <= 0:
+            cause = f"deadline: the batch of {len(self._episodes)} episodes was not over within {self._seconds:g} s"
+            return leave_out(player, scenario, sample, cause)
+        try:
+            trace = await player.play(scenario, sample, left)
+            trace.model_dump_json()
+        except FactoryError as error:  # a scenario that this world cannot play costs its own episode
+            return leave_out(player, scenario, sample, f"scenario: {error}")
+        except Exception as error:  # so does a defect of ours, or what was said in it that cannot be kept
+            return leave_out(player, scenario, sample, f"episode: {type(error).__name__}: {error}")
         return trace
-
-    async with asyncio.TaskGroup() as group:
-        tasks = [group.create_task(play(scenario, sample)) for scenario, sample in episodes]
-    return [task.result() for task in tasks]
-
-
-async def _play_one(player: Player, scenario: Scenario, sample: int, seconds: float) -> Trace:
-    try:
-        return await player.play(scenario, sample, seconds)
-    except FactoryError as error:  # a scenario that this world cannot play costs its own episode
-        return leave_out(player, scenario, sample, f"scenario: {error}")
 
 
 def open_shields(recipe: Recipe) -> Callable[[], ShieldLike]:

@@ -3,8 +3,8 @@
 ``rollouts`` has the build's SFT model play its training scenarios, sampled; ``evaluation`` has each
 of its models, and the one that serves, play the held-out scenarios, greedily; ``order --order O`` has
 the models that an order names play the scenarios that it names, into files of its own. Invariant: a
-file that is there is whole and is not made again, so that a worker that was killed goes on where it
-stopped.
+file that is there is whole and is not made again, and episodes that are in the journal are not played
+again, so that a worker that was killed goes on where it stopped.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import asyncio
 import sys
 import traceback
 from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from agent_factory.agent.loop import Limits
 from agent_factory.contracts.build import BuildSpec, Order
@@ -22,19 +22,23 @@ from agent_factory.contracts.model import ModelManifest
 from agent_factory.contracts.scenario import Scenario, ScenarioSet
 from agent_factory.contracts.trace import Source, Trace
 from agent_factory.core.artifact import Artifacts, open_artifacts
-from agent_factory.core.buildfile import EnvironmentSection
+from agent_factory.core.buildfile import EnvironmentSection, RolloutSection
 from agent_factory.core.champion import find_champion
-from agent_factory.core.error import FactoryError, InputError, RecipeError, WorkerError
+from agent_factory.core.digest import digest_json
+from agent_factory.core.error import FactoryError, RecipeError, WorkerError
 from agent_factory.core.lineup import find_model, find_models, order_folder, read_lineup, rollout_path
 from agent_factory.core.progress import Progress, track
 from agent_factory.core.recipe import load_recipe
 from agent_factory.core.store import Store, open_store
+from agent_factory.environment.episode import name_trace
+from agent_factory.environment.journal import Journal
 from agent_factory.environment.rollout import run_episodes
 from agent_factory.environment.scenario import read_scenarios
 from agent_factory.environment.screenshot import screenshot_keeper
 from agent_factory.gateway.chat import Sampling
 
-_BATCH_SECONDS = 1800.0
+_CAUSES = 3
+"""How many causes are told where no episode could be graded."""
 
 
 class Job(NamedTuple):
@@ -54,29 +58,38 @@ class Tally:
 
     def __init__(self, progress: Progress, model: str, total: int) -> None:
         self._progress, self._model, self._total = progress, model, total
-        self._done = self._graded = self._solved = 0
+        self.graded = self._solved = 0
+        self.ids: set[str] = set()
+        self.causes: list[str] = []
         self.prompt_tokens = self.completion_tokens = 0
+
+    @property
+    def done(self) -> int:
+        """Episodes that are over."""
+        return len(self.ids)
 
     def add(self, trace: Trace) -> None:
         """Count a finished episode."""
-        self._done += 1
+        self.ids.add(trace.id)
         if trace.outcome is not None:
-            self._graded += 1
+            self.graded += 1
             self._solved += trace.outcome.success
+        elif trace.failure not in self.causes and len(self.causes) < _CAUSES:
+            self.causes.append(trace.failure or "not graded")
         for step in trace.steps:
             if step.usage is not None:
                 self.prompt_tokens += step.usage.prompt_tokens
                 self.completion_tokens += step.usage.completion_tokens
-        measured = {f"success_{self._model}": self._solved / self._graded} if self._graded else {}
-        self._progress.update(self._done, self._total, model=self._model, **measured)
+        measured = {f"success_{self._model}": self._solved / self.graded} if self.graded else {}
+        self._progress.update(self.done, self._total, model=self._model, **measured)
 
 
 def run_rollouts(store: Store, artifacts: Artifacts, build: BuildSpec) -> list[str]:
     """Sampled episodes of the SFT model on training scenarios; the path of the traces."""
-    settings = _read_rollouts(build)
+    settings = RolloutSection.read(build.settings, build.id)
     model = find_model(store, build, "sft")
     scenarios = read_scenarios(artifacts, store.get(ScenarioSet, f"{build.id}-train"))
-    count = min(len(scenarios), settings["episodes"] // settings["samples"])
+    count = min(len(scenarios), settings.episodes // settings.samples)
     job = _sampled(build, model, scenarios[:count], f"{build.id}-{model.id}", rollout_path(model))
     with track(store, "environment", "rollouts", build=build.id, scope=build.id, project=build.project) as progress:
         _run(store, artifacts, build, job, progress)
@@ -119,13 +132,13 @@ def run_order(store: Store, artifacts: Artifacts, order: Order) -> list[str]:
 
 
 def _sampled(build: BuildSpec, model: ModelManifest, scenarios: Sequence[Scenario], run: str, path: str) -> Job:
-    settings = _read_rollouts(build)
-    sampling = Sampling(temperature=settings["temperature"], max_tokens=settings["max_tokens"], seed=build.seed)
-    return Job(model, scenarios, settings["samples"], sampling, "rollout", run, path)
+    settings = RolloutSection.read(build.settings, build.id)
+    sampling = Sampling(temperature=settings.temperature, max_tokens=settings.max_tokens, seed=build.seed)
+    return Job(model, scenarios, settings.samples, sampling, "rollout", run, path)
 
 
 def _greedy(build: BuildSpec, model: ModelManifest, scenarios: Sequence[Scenario], run: str, path: str) -> Job:
-    sampling = Sampling(temperature=0.0, max_tokens=_read_rollouts(build)["max_tokens"])
+    sampling = Sampling(temperature=0.0, max_tokens=RolloutSection.read(build.settings, build.id).max_tokens)
     return Job(model, scenarios, 1, sampling, "evaluation", run, path)
 
 
@@ -140,30 +153,48 @@ def _run(store: Store, artifacts: Artifacts, build: BuildSpec, job: Job, progres
 
     activity = f"{job.source} {job.model.id}"
     prices = read_prices(build.settings)
+    journal = open_journal(artifacts, build, job)
     tally = Tally(progress, job.model.id, len(job.scenarios) * job.samples)
     with meter(
         store, "environment", activity, build=build.id, model=job.model.id, prices=prices, project=build.project
     ) as spent:
-        traces = asyncio.run(_play(artifacts, build, job, tally))
+        for trace in journal.read():
+            tally.add(trace)
+        asyncio.run(_play(artifacts, build, job, tally, journal))
+        # Tokens are counted by whoever finishes the run, also those of workers that were killed: each episode once.
         spent.add_tokens(tally.prompt_tokens, tally.completion_tokens)
-    if all(trace.outcome is None for trace in traces):
-        causes = sorted({trace.failure or "not graded" for trace in traces})
+    if not tally.graded:
+        journal.drop()
         raise WorkerError(
-            f"none of the {len(traces)} episodes of {job.model.id} could be graded: {'; '.join(causes[:3])}. "
+            f"none of the {tally.done} episodes of {job.model.id} could be graded: {'; '.join(tally.causes)}. "
             "Mend the cause and run this again."
         )
-    artifacts.write_traces(job.path, traces)
+    journal.finish()
 
 
-async def _play(artifacts: Artifacts, build: BuildSpec, job: Job, tally: Tally) -> list[Trace]:
+def open_journal(artifacts: Artifacts, build: BuildSpec, job: Job) -> Journal:
+    """The journal of a job: found again by the same job on the same recipe."""
+    ids = [name_trace(job.run, scenario, sample) for scenario in job.scenarios for sample in range(job.samples)]
+    played = [scenario.content() for scenario in job.scenarios]
+    set_up = [build.settings.get(name) for name in ("rollouts", "environment")]
+    made_of = [ids, played, job.model.digest, job.sampling.model_dump(), set_up, load_recipe(build.recipe).digest]
+    return Journal(artifacts, job.path, digest_json(made_of), ids)
+
+
+async def _play(artifacts: Artifacts, build: BuildSpec, job: Job, tally: Tally, journal: Journal) -> None:
     from agent_factory.gateway.gateway import open_gateway
 
-    model, settings = job.model, _read_rollouts(build)
+    model, settings = job.model, RolloutSection.read(build.settings, build.id)
     gateway = open_gateway({model.id: artifacts.local(model.path)}, digests={model.id: model.digest})
+
+    def keep(trace: Trace) -> None:
+        journal.add(trace)
+        tally.add(trace)
+
     try:
         # Loading is not in an episode's time, and what cannot be loaded fails the job, not its episodes.
         await gateway.open(model.id)
-        return await run_episodes(
+        await run_episodes(
             job.scenarios,
             load_recipe(build.recipe),
             gateway,
@@ -174,10 +205,12 @@ async def _play(artifacts: Artifacts, build: BuildSpec, job: Job, tally: Tally) 
             project=build.project,
             run=job.run,
             samples=job.samples,
-            concurrency=settings["concurrency"],
-            limits=Limits(step_seconds=600.0, episode_seconds=900.0),
-            on_trace=tally.add,
-            deadline=_BATCH_SECONDS,
+            concurrency=settings.concurrency,
+            limits=_limits_of(settings),
+            on_trace=keep,
+            done=frozenset(tally.ids),
+            keep=False,
+            deadline=settings.batch_seconds,
             environment=EnvironmentSection.read(build.settings),
             keep_screenshot=screenshot_keeper(artifacts, build.project),
         )
@@ -185,16 +218,13 @@ async def _play(artifacts: Artifacts, build: BuildSpec, job: Job, tally: Tally) 
         await gateway.close()
 
 
-def _read_rollouts(build: BuildSpec) -> dict[str, Any]:
-    found = build.settings.get("rollouts")
-    expected = ("episodes", "samples", "temperature", "concurrency", "max_tokens")
-    missing = [key for key in expected if not isinstance(found, dict) or key not in found]
-    if not isinstance(found, dict) or missing:
-        raise InputError(
-            f"the settings of build {build.id!r} lack [rollouts] {', '.join(missing)}. "
-            "Add them to the recipe's build.toml and order a new build."
-        )
-    return found
+def _limits_of(settings: RolloutSection) -> Limits:
+    return Limits(
+        max_steps=settings.max_steps,
+        step_seconds=settings.step_seconds,
+        tool_seconds=settings.tool_seconds,
+        episode_seconds=settings.episode_seconds,
+    )
 
 
 _ACTIVITIES: dict[str, Callable[[Store, Artifacts, BuildSpec], list[str]]] = {

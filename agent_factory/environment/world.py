@@ -74,6 +74,14 @@ class World(Protocol):
         ...
 
 
+@runtime_checkable
+class Scarce(Protocol):
+    """A world that holds only so many episodes at once: no more are begun than ``capacity``."""
+
+    @property
+    def capacity(self) -> int: ...
+
+
 OpenWorld = Callable[[Recipe, Json], AbstractAsyncContextManager[World]]
 """What an entry point names: a recipe's world for a block; the settings are ``[environment.settings.<kind>]``."""
 

@@ -39,6 +39,11 @@ class BrowserWorld:
         self.pool, self._make_site = pool, make_site
         self.arguments = ArgumentCheck()
 
+    @property
+    def capacity(self) -> int:
+        """The pages of all browsers."""
+        return self.pool.section.browsers * self.pool.section.pages
+
     def make(self) -> BrowserEnvironment:
         """An environment for one episode."""
         return BrowserEnvironment(self, self._make_site())

@@ -39,7 +39,7 @@ def test_a_spec_holds_what_the_files_say(recipe: Recipe) -> None:
     spec = make_build_spec(recipe, "p1", WINDOW)
     assert (spec.recipe, spec.project, spec.recipe_digest) == ("support_desk", "p1", recipe.digest)
     assert [stage.kind for stage in spec.stages] == ["pretrain", "sft", "reward", "rft"]
-    assert spec.settings["rollouts"] == recipe.settings["rollouts"]
+    assert recipe.settings["rollouts"].items() <= spec.settings["rollouts"].items()
     assert spec.gate.min_success == recipe.gate["min_success"]
     assert "kind" not in spec.stage("sft").parameters
 

@@ -72,7 +72,7 @@ def opened(monkeypatch, by_scenario):
     from agent_factory.gateway import gateway
 
     names, scenarios = [], [*draw_scenarios(RECIPE, "train", 10, 0), *draw_scenarios(RECIPE, "eval", 5, 4)]
-    shields = "agent_factory.environment.rollout._shields"
+    shields = "agent_factory.environment.rollout.open_shields"
     monkeypatch.setattr(shields, lambda recipe: __import__("agent_factory.agent.shielding", fromlist=["x"]).NoShield)
 
     def open_one(place, digest, api_key):
@@ -200,7 +200,7 @@ def test_episodes_that_all_broke_are_no_result(home, build, opened, monkeypatch,
 
 
 def test_settings_that_are_not_there_are_named(home, build):
-    with pytest.raises(InputError, match=r"lack \[rollouts\].*temperature"):
+    with pytest.raises(InputError, match=r"(?s)\[rollouts\] .*temperature"):
         worker.run_rollouts(*home, build.model_copy(update={"settings": {"rollouts": {"episodes": 1}}}))
 
 
