@@ -18,7 +18,7 @@ UV := UV_COMPILE_BYTECODE=1 $(if $(PIP_FIND_LINKS),UV_FIND_LINKS="$(PIP_FIND_LIN
 TORCH := $(if $(PIP_FIND_LINKS),"torch==$(TORCH_VERSION)",--require-hashes -r requirements-torch.lock)
 COMPILE := pip compile --generate-hashes --no-header
 
-.PHONY: help setup run test up down status check bench bfcl format lock
+.PHONY: help setup run test up down status check bench bfcl miniwob selenium chromium format lock
 
 help:  ## list the verbs
 	@sed -n 's/^\([a-z]*\):[^#]*## /  make \1\t/p' Makefile | expand -t 16
@@ -63,6 +63,19 @@ bench: setup  ## measure; ONLY=<name> for one benchmark
 # of its own keeps `uv pip check` true. mpmath, which they do need, is there with torch.
 bfcl: setup  ## install BFCL's multi-turn cases and classes, an evaluation set, beside the rest
 	$(UV) pip install --quiet --no-deps --require-hashes --target .venv/bfcl -r requirements-bfcl.lock
+
+# Its dependencies are the peer's (below): its pages are served and its browser driven without them.
+miniwob: setup  ## install MiniWoB++'s pages, 130 tasks for a browser, beside the rest
+	$(UV) pip install --quiet --no-deps --require-hashes --target .venv/miniwob -r requirements-miniwob.lock
+
+selenium: miniwob  ## install MiniWoB++'s own route, what `make bench ONLY=browser` measures ours against
+	$(UV) pip install --quiet --no-deps --require-hashes --target .venv/selenium -r requirements-selenium.lock
+	@command -v chromedriver >/dev/null || echo "chromedriver is not on PATH: apt-get install chromium-driver"
+
+chromium: setup  ## install Chromium for the browser kind (as root; on Debian its package, else Playwright's own)
+	if command -v apt-get >/dev/null && apt-get update -qq && apt-cache show chromium-headless-shell >/dev/null 2>&1; then \
+		DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends chromium-headless-shell; \
+	else $(BIN)/playwright install --with-deps --only-shell chromium; fi
 
 format: setup  ## put the code into its form
 	$(BIN)/ruff check --fix .

@@ -29,6 +29,8 @@ class RefusalError(Exception):
 
 
 TAB_SECONDS = 2.0
+DRAG_MOVES = 5
+"""Into how many moves of the mouse a drag by places is cut: pages that follow the mouse want more than one."""
 _OPENS_TAB = "e => Boolean(e.closest('a[href][target]:not([target=_self]):not([target=_top]):not([target=_parent])'))"
 Arguments = dict[str, Any]
 Act = Callable[[Session, Arguments], Awaitable[object]]
@@ -132,8 +134,34 @@ async def _scroll(session: Session, given: Arguments) -> None:
     await session.page.mouse.wheel(given.get("deltaX", 0), given.get("deltaY", 0))
 
 
+async def _hover(session: Session, given: Arguments) -> None:
+    await (await find_element(session, given["ref"])).hover()
+
+
+async def _drag(session: Session, given: Arguments) -> None:
+    start = await find_element(session, given["startRef"])
+    await start.drag_to(await find_element(session, given["endRef"]))
+
+
+async def _click_xy(session: Session, given: Arguments) -> None:
+    await session.page.mouse.click(given["x"], given["y"], click_count=2 if given.get("doubleClick") else 1)
+
+
+async def _move_xy(session: Session, given: Arguments) -> None:
+    await session.page.mouse.move(given["x"], given["y"])
+
+
+async def _drag_xy(session: Session, given: Arguments) -> None:
+    mouse = session.page.mouse
+    await mouse.move(given["startX"], given["startY"])
+    await mouse.down()
+    await mouse.move(given["endX"], given["endY"], steps=DRAG_MOVES)
+    await mouse.up()
+
+
 _REF = {"type": "string", "pattern": "^(f\\d+)?e\\d+$", "description": "Reference of an element in the tree, as e12."}
 _PIXELS = {"type": "integer", "minimum": -100_000, "maximum": 100_000}
+_PLACE = {"type": "number", "minimum": 0, "maximum": 10_000, "description": "Pixels from the page's left or top."}
 _TEXT = {"type": "string", "maxLength": 10_000}
 
 
@@ -183,6 +211,28 @@ _TABLE: tuple[tuple[Tool, Act], ...] = (
     (
         _tool("scroll", "Scroll to an element, then by pixels.", ref=_REF, deltaX=_PIXELS, deltaY=_PIXELS),
         _scroll,
+    ),
+    (_tool("hover", "Put the mouse over an element.", ("ref",), ref=_REF), _hover),
+    (
+        _tool("drag", "Drag one element onto another.", ("startRef", "endRef"), startRef=_REF, endRef=_REF),
+        _drag,
+    ),
+    (
+        _tool("mouse_click_xy", "Click a place.", ("x", "y"), x=_PLACE, y=_PLACE, doubleClick={"type": "boolean"}),
+        _click_xy,
+    ),
+    (_tool("mouse_move_xy", "Put the mouse on a place.", ("x", "y"), x=_PLACE, y=_PLACE), _move_xy),
+    (
+        _tool(
+            "mouse_drag_xy",
+            "Drag from one place to another.",
+            ("startX", "startY", "endX", "endY"),
+            startX=_PLACE,
+            startY=_PLACE,
+            endX=_PLACE,
+            endY=_PLACE,
+        ),
+        _drag_xy,
     ),
 )
 TOOLS: tuple[Tool, ...] = tuple(tool for tool, _ in _TABLE)

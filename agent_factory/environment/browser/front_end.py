@@ -15,7 +15,7 @@ from agent_factory.contracts.record import Json
 from agent_factory.contracts.scenario import Scenario
 from agent_factory.core.error import InputError
 from agent_factory.core.recipe import Recipe
-from agent_factory.environment.browser.setting import BrowserSection
+from agent_factory.environment.browser.setting import FrontEndSection
 from agent_factory.environment.browser.site import serve
 from agent_factory.environment.http.fault import EPISODE_HEADER
 from agent_factory.environment.http.world import HttpWorld
@@ -27,7 +27,7 @@ ORIGIN = "https://shop.test"
 class FrontEnd:
     """A recipe's front end for many episodes, and the client that reaches it."""
 
-    def __init__(self, world: HttpWorld, section: BrowserSection) -> None:
+    def __init__(self, world: HttpWorld, section: FrontEndSection) -> None:
         self.world, self.section = world, section
         make = world.recipe.load(_target(world.recipe, section))
         with world.recipe.blame("front end"):
@@ -73,7 +73,7 @@ class FrontEndSite:
         await self._http.close()
 
 
-def _target(recipe: Recipe, section: BrowserSection) -> str:
+def _target(recipe: Recipe, section: FrontEndSection) -> str:
     if section.app is None:
         raise InputError(
             f"recipe {recipe.name!r} has no front end: [environment.settings.browser] app in build.toml is left out, "

@@ -16,10 +16,11 @@ from agent_factory.environment.browser.session import Session
 async def observe(session: Session, call: ToolCall) -> ToolResult:
     """The page as it stands, as the result of a call; of ``browser_snapshot`` with a reference, that element."""
     page = session.page
-    tree = await page.aria_snapshot(mode="ai")
+    boxes = session.section.boxes
+    tree = await page.aria_snapshot(mode="ai", boxes=boxes)
     ref = call.arguments.get("ref") if call.name == "browser_snapshot" else None
     if ref is not None:
-        tree = await page.locator(f"aria-ref={ref}").aria_snapshot(mode="ai")
+        tree = await page.locator(f"aria-ref={ref}").aria_snapshot(mode="ai", boxes=boxes)
         await page.aria_snapshot(mode="ai")  # references are those of the newest tree: make it the whole page's again
     head = [f"url: {page.url}", f"title: {await page.title()}"]
     if session.network.status >= 400:

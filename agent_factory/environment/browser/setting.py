@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import shutil
 from pathlib import Path
+from typing import TypeVar
 
 from pydantic import Field, ValidationError
 
@@ -24,16 +25,13 @@ _HOW = (
 
 
 class BrowserSection(Section):
-    """How episodes are played in browsers.
+    """How episodes are played in browsers, whatever their pages.
 
-    ``app`` is the recipe's front end, ``start`` the path where an episode begins. ``browsers`` (as many as
-    cores where left out) are started once; each plays ``pages`` episodes at once. ``tree_characters`` bounds
-    an observation, ``action_seconds`` how long one action waits for its element, ``step_milliseconds`` is
-    what the page's clock goes on in a step.
+    ``browsers`` (as many as cores where left out) are started once; each plays ``pages`` episodes at once.
+    ``tree_characters`` bounds an observation, ``boxes`` tells each element's place in it, ``action_seconds``
+    is how long one action waits for its element, ``step_milliseconds`` what the page's clock goes on in a step.
     """
 
-    app: str | None = None
-    start: str = Field(default="/", pattern="^/")
     executable: Path | None = None
     browsers: int = Field(default_factory=lambda: len(os.sched_getaffinity(0)), ge=1, le=256)
     pages: int = Field(default=8, ge=1, le=256)
@@ -41,16 +39,27 @@ class BrowserSection(Section):
     height: int = Field(default=800, ge=160, le=4096)
     screenshots: bool = True
     tree_characters: int = Field(default=12_000, ge=200, le=100_000)
+    boxes: bool = False
     action_seconds: float = Field(default=5.0, gt=0, le=60)
     step_milliseconds: int = Field(default=1000, ge=0, le=60_000)
 
 
-def read_section(settings: Json, recipe: str) -> BrowserSection:
-    """The settings of a recipe, checked; InputError names what is wrong."""
+class FrontEndSection(BrowserSection):
+    """A recipe's own pages: ``app`` is its front end, ``start`` the path where an episode begins."""
+
+    app: str | None = None
+    start: str = Field(default="/", pattern="^/")
+
+
+AnySection = TypeVar("AnySection", bound=BrowserSection)
+
+
+def read_section(model: type[AnySection], kind: str, settings: Json, recipe: str) -> AnySection:
+    """The settings of a kind that plays in browsers, checked; InputError names what is wrong."""
     try:
-        return BrowserSection.model_validate(settings)
+        return model.model_validate(settings)
     except ValidationError as error:
-        raise InputError(f"recipe {recipe!r}: [environment.settings.browser] in build.toml: {error}") from error
+        raise InputError(f"recipe {recipe!r}: [environment.settings.{kind}] in build.toml: {error}") from error
 
 
 def find_executable(setting: Path | None, of_playwright: str) -> Path:

@@ -10,7 +10,7 @@ from contextlib import asynccontextmanager
 
 from agent_factory.contracts.record import Json
 from agent_factory.core.recipe import Recipe
-from agent_factory.environment.browser.setting import read_section
+from agent_factory.environment.browser.setting import FrontEndSection, read_section
 from agent_factory.environment.http.world import open_http_world
 from agent_factory.environment.world import World
 
@@ -18,7 +18,7 @@ from agent_factory.environment.world import World
 @asynccontextmanager
 async def open_browser_world(recipe: Recipe, settings: Json) -> AsyncGenerator[World]:
     """The recipe's front end in warm browsers for the block; see ``OpenWorld``."""
-    section = read_section(settings, recipe.name)
+    section = read_section(FrontEndSection, "browser", settings, recipe.name)
 
     from agent_factory.environment.browser.environment import BrowserWorld
     from agent_factory.environment.browser.front_end import FrontEnd

@@ -6,7 +6,7 @@ import pytest
 
 from agent_factory.core.buildfile import EnvironmentSection
 from agent_factory.core.error import InputError
-from agent_factory.environment.browser.setting import VARIABLE, find_executable, read_section
+from agent_factory.environment.browser.setting import VARIABLE, FrontEndSection, find_executable, read_section
 from agent_factory.environment.world import find_kind, open_world
 
 
@@ -59,7 +59,7 @@ def test_a_missing_chromium_is_told_with_how_to_get_one(place, tmp_path, monkeyp
 )
 def test_settings_that_make_no_sense_are_refused(settings, told):
     with pytest.raises(InputError, match=rf"(?s)'desk': \[environment.settings.browser\] in build.toml: .*{told}"):
-        read_section(settings, "desk")
+        read_section(FrontEndSection, "browser", settings, "desk")
 
 
 async def test_a_recipe_without_a_front_end_is_told_what_is_missing(recipe):

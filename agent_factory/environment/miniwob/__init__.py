@@ -1,0 +1,1 @@
+"""MiniWoB++: the 130 tasks of the package ``miniwob`` as episodes of the browser kind."""
