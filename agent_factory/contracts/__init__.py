@@ -31,6 +31,7 @@ from agent_factory.contracts.reward import RewardConfig
 from agent_factory.contracts.scenario import (
     LEVELS,
     Level,
+    Persona,
     Reply,
     Scenario,
     ScenarioSet,
@@ -73,6 +74,7 @@ __all__ = [
     "Order",
     "Outcome",
     "Part",
+    "Persona",
     "Pool",
     "Record",
     "Release",

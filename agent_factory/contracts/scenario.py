@@ -6,9 +6,10 @@ comparing transcripts. ``solution`` exists so that a scenario can be proved solv
 
 from __future__ import annotations
 
-from typing import Literal
+import re
+from typing import Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from agent_factory.contracts.fault import Fault
 from agent_factory.contracts.message import Message, ToolCall
@@ -27,6 +28,22 @@ class Reply(Part):
 
     asks: str
     says: str
+
+
+class Persona(Part):
+    """Who a model plays where it plays the user: what they want, what they know, when they stop.
+
+    ``knows`` is told when it is asked for, by what it is (``{"order number": "4417"}``). ``withholds`` are texts
+    that they never say. ``turns`` is how many lines they have after the opening. Never the solution: the user
+    asks, and does not know how it is done.
+    """
+
+    wants: str = Field(min_length=1)
+    knows: dict[str, str] = Field(default_factory=dict)
+    manner: str | None = None
+    stops_when: str = "what you want is done, or the assistant has told you for good that it cannot be done"
+    withholds: tuple[str, ...] = ()
+    turns: int = Field(default=8, ge=1, le=50)
 
 
 class SuccessRules(Part):
@@ -54,7 +71,11 @@ class Solution(Part):
 
 
 class Scenario(Record):
-    """A task; ``kind`` names the sort of request, ``template`` the wording that it was made from."""
+    """A task; ``kind`` names the sort of request, ``template`` the wording that it was made from.
+
+    After the opening, ``replies`` are a script's lines; a ``user`` is played by a model in their place.
+    ``origin`` is the trace that the task was made from.
+    """
 
     recipe: Name
     level: Level
@@ -64,11 +85,26 @@ class Scenario(Record):
     seed: Count
     opening: tuple[Message, ...] = Field(min_length=1)
     replies: tuple[Reply, ...] = ()
+    user: Persona | None = None
     tools: tuple[str, ...]
     state: Json
     faults: tuple[Fault, ...] = ()
     rules: SuccessRules
     solution: Solution
+    origin: Name | None = None
+
+    @model_validator(mode="after")
+    def _check_user(self) -> Self:
+        if self.user is None:
+            return self
+        if self.replies:
+            raise ValueError("replies are a script's lines and user is played by a model: give one of the two")
+        told = self.user.model_dump_json().lower()
+        solved = [self.solution.answer.lower(), *(call.name.lower() for call in self.solution.calls)]
+        given = [text for text in solved if text and re.search(rf"(?<!\w){re.escape(text)}(?!\w)", told)]
+        if given:
+            raise ValueError(f"user tells {given[0]!r}, which is the solution's: a user knows what they want, not how")
+        return self
 
 
 class ScenarioSet(Record):

@@ -139,3 +139,9 @@ class WorkerError(FactoryError):
 
 class PortError(WorkerError):
     """A service whose port another process has taken, or shares."""
+
+
+class UserError(FactoryError):
+    """The border to a simulated user: it failed, or does what a user does not; it says nothing about the agent."""
+
+    status = 502

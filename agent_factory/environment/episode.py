@@ -19,9 +19,10 @@ from agent_factory.contracts.scenario import Scenario
 from agent_factory.contracts.trace import Outcome, Source, Trace
 from agent_factory.core import clock
 from agent_factory.core.digest import digest_json
-from agent_factory.core.error import RecipeError, ToolError
+from agent_factory.core.error import RecipeError, ToolError, UserError
 from agent_factory.core.recipe import Recipe
 from agent_factory.environment.task import Task, opening_text, seed_of
+from agent_factory.environment.user import MakeUser, make_scripted
 from agent_factory.environment.world import World
 from agent_factory.gateway.chat import Engine, Sampling
 
@@ -30,7 +31,8 @@ from agent_factory.gateway.chat import Engine, Sampling
 class Player:
     """An agent in a world, with what all its episodes share. ``run`` begins the ids of its traces.
 
-    ``keep_screenshot`` puts a PNG away and tells its path; without it, screenshots are not kept.
+    ``keep_screenshot`` puts a PNG away and tells its path; without it, screenshots are not kept. ``make_user``
+    makes who talks to the agent, the scripted user without it.
     """
 
     world: World
@@ -45,16 +47,18 @@ class Player:
     limits: Limits = field(default_factory=Limits)
     make_shield: Callable[[], ShieldLike] = NoShield
     keep_screenshot: Callable[[bytes], str] | None = None
+    make_user: MakeUser = make_scripted
 
     async def play(self, scenario: Scenario, sample: int = 0, seconds: float | None = None) -> Trace:
         """Play a scenario; ``seconds`` is what is left of the batch's time.
 
         InputError where the scenario asks for what this world does not have.
         """
-        task = Task(self.world.make(), scenario)
+        seed = seed_of(scenario, sample)
+        task = Task(self.world.make(), scenario, self.make_user(scenario, seed))
         try:
             try:
-                await task.begin(seed_of(scenario, sample))
+                await task.begin(seed)
                 return await self._play(task, sample, seconds)
             finally:
                 await task.end()
@@ -105,6 +109,8 @@ class Player:
             return Turn(
                 None, tuple(conversation.steps), f"deadline: the episode was not over within {limit:.1f} s", "engine"
             )
+        except UserError as error:
+            return Turn(None, tuple(conversation.steps), f"user: {error}", "user")
         except Exception as error:  # the border of an episode: a defect costs this one and no other
             failure = f"world: {type(error).__name__}: {error}"
             return Turn(None, tuple(conversation.steps), failure, "environment")

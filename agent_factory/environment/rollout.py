@@ -19,6 +19,7 @@ from agent_factory.core.buildfile import EnvironmentSection
 from agent_factory.core.clock import new_id
 from agent_factory.core.error import FactoryError
 from agent_factory.core.recipe import Recipe
+from agent_factory.environment.dialogue.cast import open_cast
 from agent_factory.environment.episode import Player, leave_out, name_trace
 from agent_factory.environment.world import Scarce, open_world
 from agent_factory.gateway.chat import Engine, Sampling
@@ -55,7 +56,9 @@ async def run_episodes(
     it stands without it. ``shielded`` keeps personal data from the model; scripted agents do without.
     """
     make_shield = open_shields(recipe) if shielded else NoShield
-    async with open_world(recipe, environment) as world:
+    section = environment or EnvironmentSection.read(recipe.settings)
+    spoken = any(scenario.user is not None for scenario in scenarios)
+    async with open_world(recipe, section) as world, open_cast(recipe, section, spoken) as make_user:
         player = Player(
             world=world,
             recipe=recipe,
@@ -69,6 +72,7 @@ async def run_episodes(
             limits=limits or Limits(),
             make_shield=make_shield,
             keep_screenshot=keep_screenshot,
+            make_user=make_user,
         )
         episodes = [(scenario, sample) for scenario in scenarios for sample in range(samples)]
         left = [episode for episode in episodes if name_trace(player.run, *episode) not in done]

@@ -21,6 +21,7 @@ from agent_factory.core.recipe import Recipe
 from agent_factory.core.store import Store
 from agent_factory.environment.episode import Player
 from agent_factory.environment.reference import NullEngine, ReferenceEngine
+from agent_factory.environment.user import make_telling
 from agent_factory.environment.world import open_world
 
 
@@ -159,7 +160,8 @@ async def _find_unproved(recipe: Recipe, scenarios: Sequence[Scenario]) -> list[
     async with open_world(recipe) as world:
         for scenario in scenarios:
             for engine, expected in ((ReferenceEngine(scenario), True), (NullEngine(), False)):
-                why = await _disprove(Player(world, recipe, engine, "reference", "proof"), scenario, expected)
+                player = Player(world, recipe, engine, "reference", "proof", make_user=make_telling)
+                why = await _disprove(player, scenario, expected)
                 if why is not None:
                     unproved.append(why)
     return unproved

@@ -18,7 +18,7 @@ from agent_factory.contracts.trace import Outcome
 from agent_factory.core.digest import digest_json
 from agent_factory.core.error import InputError, ToolError
 from agent_factory.environment.grade import CallRecord, grade
-from agent_factory.environment.user import ScriptedUser, User
+from agent_factory.environment.user import User, make_scripted
 from agent_factory.environment.world import Environment, Listener
 
 T = TypeVar("T")
@@ -31,7 +31,7 @@ class Task:
 
     def __init__(self, environment: Environment, scenario: Scenario, user: User | None = None) -> None:
         self.environment, self.scenario = environment, scenario
-        told = user or ScriptedUser(scenario.replies)
+        told = user or make_scripted(scenario, 0)
         self.user: User = _Overheard(environment, told) if isinstance(environment, Listener) else told
         self.calls: list[CallRecord] = []
         self._before: Json = {}

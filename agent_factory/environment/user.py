@@ -1,4 +1,4 @@
-"""The scripted user: answers an agent's question where a rule of the scenario knows the answer.
+"""Who talks to the agent: a scripted user, which answers where a rule of the scenario knows the answer.
 
 Invariant: each rule is used once, so that an agent that asks for ever comes to an end.
 """
@@ -6,10 +6,10 @@ Invariant: each rule is used once, so that an agent that asks for ever comes to 
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Protocol
 
-from agent_factory.contracts.scenario import Reply
+from agent_factory.contracts.scenario import Reply, Scenario
 from agent_factory.core.error import InputError
 
 
@@ -19,6 +19,10 @@ class User(Protocol):
     async def reply(self, agent_says: str) -> str | None:
         """What the user says to that, or None where the conversation is over."""
         ...
+
+
+MakeUser = Callable[[Scenario, int], User]
+"""Makes the user of an episode, from its scenario and its seed."""
 
 
 class ScriptedUser:
@@ -39,3 +43,29 @@ class ScriptedUser:
                 del self._rules[i]
                 return says
         return None
+
+
+class TellingUser:
+    """Tells all that the persona knows, once: with them a scenario is proved, without a model."""
+
+    def __init__(self, knows: Mapping[str, str]) -> None:
+        self._lines = [" ".join(f"{name}: {value}." for name, value in knows.items()) or "That is all I know."]
+
+    async def reply(self, agent_says: str) -> str | None:
+        """See ``User``."""
+        return self._lines.pop() if self._lines else None
+
+
+def make_scripted(scenario: Scenario, seed: int) -> User:
+    """The scripted user of a scenario; InputError where a model is to play it."""
+    if scenario.user is not None:
+        raise InputError(
+            f"a model plays the user of scenario {scenario.id!r}, and none is named: give model and place in "
+            "[environment.user] of build.toml"
+        )
+    return ScriptedUser(scenario.replies)
+
+
+def make_telling(scenario: Scenario, seed: int) -> User:
+    """A user without a model, who helps as much as one can."""
+    return ScriptedUser(scenario.replies) if scenario.user is None else TellingUser(scenario.user.knows)
