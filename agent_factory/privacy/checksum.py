@@ -16,6 +16,8 @@ _VERHOEFF_STEP = (1, 5, 7, 6, 2, 8, 3, 0, 9, 4)  # the permutation of Verhoeff, 
 _DIHEDRAL = tuple(
     tuple((a + b) % 5 + 5 * (b > 4) if a < 5 else (a - b) % 5 + 5 * (b < 5) for b in range(10)) for a in range(10)
 )
+_VIN_VALUES = "0123456789.ABCDEFGH..JKLMN.P.R..STUVWXYZ"  # a letter's value is its place modulo ten
+_VIN_WEIGHTS = (8, 7, 6, 5, 4, 3, 2, 10, 0, 9, 8, 7, 6, 5, 4, 3, 2)
 _GB11643_WEIGHTS = (7, 9, 10, 5, 8, 4, 2, 1, 6, 3, 7, 9, 10, 5, 8, 4, 2)
 _GB11643_LETTERS = "10X98765432"
 _SPAIN_LETTERS = "TRWAGMYFPDXBNJZSQVHLCKE"
@@ -48,6 +50,16 @@ def is_luhn_nine(text: str) -> bool:
     """Nine digits with Luhn's check digit, as Canada's social insurance numbers."""
     number = compact(text)
     return len(number) == 9 and is_luhn(number)
+
+
+def is_vin(text: str) -> bool:
+    """A vehicle's number of 17 letters and digits with its check digit, ISO 3779 and 49 CFR 565.15."""
+    number = compact(text)
+    values = [_VIN_VALUES.find(letter) % 10 if letter in _VIN_VALUES else -1 for letter in number]
+    if len(number) != 17 or min(values) < 0 or number.isdigit():
+        return False
+    left = sum(value * weight for value, weight in zip(values, _VIN_WEIGHTS, strict=True)) % 11
+    return number[8] == "0123456789X"[left]
 
 
 def add_luhn(digits: str) -> str:

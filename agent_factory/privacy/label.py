@@ -35,7 +35,7 @@ PLACEHOLDER = re.compile(rf"<({'|'.join(LABELS)})_([1-9]\d*)>")
 _WORD = re.compile(r"\w+")
 _BLANK = re.compile(r"\s+")
 _WRITTEN_AT = re.compile(r"\s*[\[({]\s*at\s*[\])}]\s*", re.IGNORECASE)
-_WRITTEN_DOT = re.compile(r"\s*[\[({]\s*dot\s*[\])}]\s*", re.IGNORECASE)
+_WRITTEN_DOT = re.compile(r"\s*[\[({]\s*dot\s*[\])}]\s*|\s+dot\s+", re.IGNORECASE)
 _CHINESE = re.compile(r"[\u3400-\u4dbf\u4e00-\u9fff]+")
 _POSSESSIVE = re.compile(r"['’]s$", re.IGNORECASE)
 _STREETS = {
@@ -52,6 +52,14 @@ _STREETS = {
 }
 _MONTH_NAMES = "jan feb mar apr may jun jul aug sep oct nov dec"
 _MONTHS = {name: number for number, name in enumerate(_MONTH_NAMES.split(), 1)}
+DIGIT_NAMES = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
+_DIGITS = {
+    **{word: str(n) for n, word in enumerate(DIGIT_NAMES)},
+    **{word: str(n) for n, word in enumerate("零一二三四五六七八九")},
+    **dict.fromkeys(("oh", "〇", "○"), "0"),
+    "幺": "1",
+}
+_DIGIT_WORD = re.compile("|".join(rf"\b{word}\b" if word.isascii() else word for word in _DIGITS), re.IGNORECASE)
 _NATIONAL_DIGITS = 10  # what is left of a phone number without its country's prefix, at most
 
 
@@ -61,7 +69,7 @@ def normalize(label: Label, value: str) -> str:
     if not text.isascii():
         text = unicodedata.normalize("NFKC", text)
     if label == "PHONE":
-        return re.sub(r"\D", "", text).lstrip("0")[-_NATIONAL_DIGITS:]
+        return re.sub(r"\D", "", _spell_digits(text)).lstrip("0")[-_NATIONAL_DIGITS:]
     if label in ("CARD", "IBAN", "SSN", "NATIONAL_ID"):
         return re.sub(r"\W", "", text).upper()
     if label == "SECRET":
@@ -75,6 +83,11 @@ def normalize(label: Label, value: str) -> str:
     if label == "ADDRESS":
         return " ".join(_STREETS.get(match.group(), match.group()) for match in _WORD.finditer(text.casefold()))
     return text.casefold()
+
+
+def _spell_digits(text: str) -> str:
+    """The text with digits that are written as words (English, Chinese) as digits."""
+    return _DIGIT_WORD.sub(lambda found: _DIGITS[found.group().casefold()], text)
 
 
 def is_chinese(text: str) -> bool:

@@ -59,12 +59,14 @@ _SMALL_STREETS = (
         ),
     ),
 )
-_GERMAN = (
+_ENDINGS = "straße strasse str. weg gasse platz allee gatan gaten vägen gränd gade vejen veien straat laan gracht"
+_GERMANIC = (
     Rule(
         "ADDRESS",
         regex.compile(
-            r"\b[A-ZÄÖÜ][\wäöüß-]*(?:straße|strasse|str\.|weg|gasse|platz|allee)\s+\d{1,4}[a-z]?\b"
-            r"(?:,?\s+\d{5}\s+[A-ZÄÖÜ][\wäöüß-]+)?"
+            r"\b[A-ZÄÖÜ][\wäöüß-]*(?:straße|strasse|str\.|weg|gasse|platz|allee|gatan|gaten|vägen|gränd|"
+            r"gade|vejen|veien|straat|laan|gracht)\s+\d{1,4}[a-z]?\b"
+            r"(?:,?\s+(?:\d{5}|\d{3} \d\d|\d{4}(?: ?[A-Z]{2})?)\s+[A-ZÄÖÜÅØ][\wäöüßåø-]+)?"
         ),
         SURE,
     ),
@@ -119,11 +121,13 @@ _CODES = (
     ),
 )
 
-_ADMIN = rf"(?:[{CJK}]{{1,9}}?(?:省|自治区|自治州|市|地区|区|县|旗|镇|乡|街道))"
-_ROAD = rf"(?:[{CJK}\d]{{1,9}}?(?:公路|路|大街|街|大道|道|巷|弄|胡同|里|村|屯|组))"
+_ADMIN = rf"(?:[{CJK}]{{1,9}}?(?:省|自治区|自治州|市|地区|区|區|县|縣|旗|镇|鎮|乡|鄉|街道))"
+_ROAD = rf"(?:[{CJK}\d]{{1,9}}?(?:公路|大街|大道|胡同|[路街道巷弄里村屯组])(?:[一二三四五六七八九十\d]{{1,3}}段)?)"
 _NAMED_ESTATE = "小区|花园|家园|公寓|大厦|广场|新村"
 _ESTATE = rf"(?:[{CJK}]{{1,9}}?(?:{_NAMED_ESTATE}|苑|园|城|湾|府|庭|院)(?!{_NAMED_ESTATE}))"
-_NUMBER = r"(?:[A-Za-z]?[\d一二三四五六七八九十百]{1,5}(?:[-之]\d{1,4})*(?:号楼|号院|号|弄|幢|栋|座|单元|楼|层|室|房))"
+_NUMBER = (
+    r"(?:[A-Za-z]?[\d一二三四五六七八九十百]{1,5}(?:[-之]\d{1,4})*(?:号楼|号院|号|號|弄|幢|栋|座|单元|楼|樓|层|室|房))"
+)
 _CUE = r"地址|寄|送到|送往|发到|发往|改成|改为|改到|换成|换到|搬到|搬去|住在|家住|位于|到|在|是|为|至|往|住|给|叫"
 _CHINESE = (
     Rule(
@@ -147,7 +151,7 @@ _SUFFIX_WORDS = """
 _HAS_SUFFIX = re.compile(r"\d[A-Za-z]?\s+(?:[A-Z]|\d+(?:st|nd|rd|th)\b)")
 _HAS_STATE = re.compile(r"[A-Z]{2}\s+\d{5}")
 _HAS_CHINESE = re.compile(
-    r"[省市区县镇乡路街道巷弄村苑园城里院厦屯寓家府庭湾场组]\s?[A-Za-z]?[\d一二三四五六七八九十百]|地址|邮"
+    r"[省市区區县縣镇鎮乡鄉段路街道巷弄村苑园城里院厦屯寓家府庭湾场组]\s?[A-Za-z]?[\d一二三四五六七八九十百]|地址|邮"
 )
 
 
@@ -156,7 +160,7 @@ _has_suffix = where_words(_SUFFIX_WORDS, digits=True)
 FAMILIES = (
     Family(lambda look: _has_suffix(look) and _HAS_SUFFIX.search(look.plain), _STREETS),
     Family(where_words("street avenue road boulevard lane drive", digits=True), _SMALL_STREETS),
-    Family(where("straße ", "strasse ", "str. ", "weg ", "gasse ", "platz ", "allee "), _GERMAN),
+    Family(where(*(f"{ending} " for ending in _ENDINGS.split())), _GERMANIC),
     Family(where_words("rue avenue av boulevard bd place chemin quai impasse allee allée", digits=True), _CONTINENTALS),
     Family(
         where_words("calle c avda avenida paseo plaza via viale piazza corso rua travessa largo", digits=True),

@@ -139,6 +139,7 @@ _LETTERED = (
     ),
     _number("NATIONAL_ID", r"(?!BG|GB|NK|KN|TN|NT|ZZ)[A-CEGHJ-PR-TW-Z][A-CEGHJ-NPR-TW-Z](?: ?\d\d){3} ?[A-D]", None),
 )
+_HAS_PLATE = re.compile(r"[\u4e00-\u9fff][A-Z][·•. ]?[A-Z\d]{5}", re.ASCII)
 _FISCAL = _number("NATIONAL_ID", r"[A-Z]{6}\d\d[A-Z]\d\d[A-Z]\d{3}[A-Z]", checksum.is_italy_code, flags=re.IGNORECASE)
 _BY_NAME = (
     ("aadhaar aadhar uidai uid", r"\d{12}", checksum.is_aadhaar),
@@ -180,8 +181,35 @@ _NAMED = (
         ),
     ),
 )
+_VEHICLES = (
+    Rule(
+        "NATIONAL_ID",
+        re.compile(r"(?<![A-Za-z0-9-])(?=[A-Z\d]*[A-Z])[A-HJ-NPR-Z\d]{13}\d{4}(?![A-Za-z0-9-])", re.ASCII),
+        check=checksum.is_vin,
+        against=THING,
+    ),
+    Rule(
+        "NATIONAL_ID",
+        re.compile(
+            r"(?i:\bvin\b|chassis|vehicle identification|车架号?|车辆识别代?[号码])[^A-Za-z\d\n]{0,6}"
+            r"(?i:(?:number|no\.?|is|code)\W{1,3}){0,2}(?P<value>[A-HJ-NPR-Z\d]{17})(?![A-Za-z0-9])"
+        ),
+    ),
+)
+_PLATES = (
+    Rule(
+        "NATIONAL_ID",
+        re.compile(
+            r"[京津沪渝冀豫云辽黑湘皖鲁新苏浙赣鄂桂甘晋蒙陕吉闽贵粤青藏川宁琼][A-HJ-NP-Z][·•. ]?"
+            r"(?=[A-HJ-NP-Z]{0,5}\d)[A-HJ-NP-Z\d]{5,6}(?![A-Za-z\d-])"
+        ),
+        against=THING,
+    ),
+)
 
 FAMILIES = (
+    Family(where_digits(r"[A-Z\d]{17}"), _VEHICLES),
+    Family(lambda look: look.chinese and look.digits and _HAS_PLATE.search(look.plain), _PLATES),
     Family(where_digits(r"\d(?:[ .-]?\d){11}"), _CARDS),
     Family(lambda look: look.digits and look.has(*_ENDING_WORDS), _ENDINGS),
     Family(where_digits(r"(?<![A-Z0-9])[A-Z]{2}\d{2}[ -]?[A-Z0-9]{4}", re.IGNORECASE), _IBANS),

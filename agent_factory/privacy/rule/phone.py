@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 
 from agent_factory.privacy.checksum import Check
+from agent_factory.privacy.label import DIGIT_NAMES
 from agent_factory.privacy.rule.rule import LIKELY, SURE, Family, Look, Rule, where_digits, words
 
 THING = words(
@@ -84,6 +85,23 @@ _EIGHT = (
     ),
 )
 _CHINESE = (_rule(r"(?:86-?)?1[3-9]\d{9}"),)
+_DIGIT_WORDS = frozenset(("oh", *DIGIT_NAMES))
+_SPELT_DIGIT = f"(?:{'|'.join(sorted(_DIGIT_WORDS))})"
+_NUMERAL = "[零〇○一二三四五六七八九幺]"
+_SPELT = (
+    Rule(
+        "PHONE",
+        re.compile(rf"\b(?:{_SPELT_DIGIT}[ ,.-]{{1,3}}){{6,14}}{_SPELT_DIGIT}\b", re.IGNORECASE),
+        against=THING,
+    ),
+)
+_SPELT_CHINESE = (
+    Rule(
+        "PHONE",
+        re.compile(rf"(?<!{_NUMERAL})[一幺][三四五六七八九](?:[ -]?{_NUMERAL}){{9}}(?!{_NUMERAL})"),
+        against=THING,
+    ),
+)
 _HAS_SEVEN = re.compile(r"\d(?:[ ()./-]{0,3}\d){6}", re.ASCII)
 _HAS_WORD = re.compile(_WORD, re.IGNORECASE)
 
@@ -99,4 +117,6 @@ FAMILIES = (
     Family(lambda look: _may_hold(look) and _HAS_WORD.search(look.plain), _ANNOUNCED),
     Family(lambda look: look.has("香港", "澳门", "hong kong", "hk", "maca") and _may_hold(look), _EIGHT),
     Family(lambda look: look.chinese and _HAS_ELEVEN.search(look.plain), _CHINESE),
+    Family(lambda look: len(look.words & _DIGIT_WORDS) > 1, _SPELT),
+    Family(lambda look: look.chinese and look.has("一", "幺"), _SPELT_CHINESE),
 )

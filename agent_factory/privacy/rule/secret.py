@@ -59,6 +59,11 @@ def is_opaque(text: str) -> bool:
     return -sum(count / len(text) * math.log2(count / len(text)) for count in counts) >= _MIN_ENTROPY
 
 
+def _is_aws(text: str) -> bool:
+    """Forty characters as Amazon draws them, and no digest in hexadecimal."""
+    return is_opaque(text) and text.lower() != text != text.upper()
+
+
 def _is_password(text: str) -> bool:
     return text.casefold().strip(".") not in _NO_PASSWORD and any(letter.isalnum() for letter in text)
 
@@ -85,6 +90,12 @@ _KEYED = (
         re.compile(r"\b(?:bearer|basic|token)[ \t]+(?P<value>[A-Za-z0-9._~+/=-]{16,})", re.I | re.ASCII),
         LIKELY,
         is_opaque,
+    ),
+    Rule(
+        "SECRET",
+        re.compile(rf"(?<![A-Za-z])(?:{_KEY_WORD})[ \t]+(?P<value>[A-Za-z0-9/+]{{40}})(?![\w/+=-])", re.I),
+        LIKELY,
+        _is_aws,
     ),
     Rule("SECRET", re.compile(rf"(?<![A-Za-z])(?:{_KEY_WORD}){_TELLS}{_VALUE % 12}", re.I), LIKELY, is_opaque),
 )

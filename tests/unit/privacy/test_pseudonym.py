@@ -8,11 +8,17 @@ from agent_factory.privacy.redactor import Redactor
 
 SPELLINGS = [
     ("PHONE", "+44 20 7946 0123", ["(+44) 20-7946-0123", "020 7946 0123", "0044 20 7946 0123"]),
-    ("PHONE", "+86 139 1234 5678", ["13912345678", "139-1234-5678", "0086-13912345678"]),
+    ("PHONE", "555 120 3456", ["five five five, one two oh three four five six"]),
+    ("PHONE", "+86 139 1234 5678", ["13912345678", "139-1234-5678", "0086-13912345678", "幺三九一二三四五六七八"]),
     (
         "EMAIL",
         "Kim.Lee@Example.org",
-        ["kim.lee@example.org", "kim.lee [at] example [dot] org", "KIM.LEE @ EXAMPLE.ORG"],
+        [
+            "kim.lee@example.org",
+            "kim.lee [at] example [dot] org",
+            "kim.lee (at) example dot org",
+            "KIM.LEE @ EXAMPLE.ORG",
+        ],
     ),
     ("CARD", "5105 1051 0510 5100", ["5105-1051-0510-5100", "5105105105105100"]),
     ("IBAN", "GB82 WEST 1234 5698 7654 32", ["gb82west12345698765432"]),

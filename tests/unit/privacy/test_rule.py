@@ -7,6 +7,26 @@ import pytest
 from agent_factory.privacy.redactor import Redactor, find_personal_data
 
 FOUND = [
+    ("亲爱的李雷，您的订单已发货", "李雷", "PERSON"),
+    ("我姓张，叫张伟", "张伟", "PERSON"),
+    ("我姓张，名叫小伟。", "小伟", "PERSON"),
+    ("送到台北市大安区忠孝东路四段100号", "台北市大安区忠孝东路四段100号", "ADDRESS"),
+    ("寄到台北市大安區忠孝東路四段100號3樓", "台北市大安區忠孝東路四段100號3樓", "ADDRESS"),
+    ("I live at Storgatan 12, 111 23 Stockholm now", "Storgatan 12, 111 23 Stockholm", "ADDRESS"),
+    ("to Hoofdstraat 8b please", "Hoofdstraat 8b", "ADDRESS"),
+    ("mail j.doe (at) corp dot com please", "j.doe (at) corp dot com", "EMAIL"),
+    ("reach me at five five five, one two three four", "five five five, one two three four", "PHONE"),
+    ("我的电话是一三八零零一三八零零零", "一三八零零一三八零零零", "PHONE"),
+    ("打幺三八 零零一三 八零零零", "幺三八 零零一三 八零零零", "PHONE"),
+    ("my car 1M8GDM9AXKP042788 is red", "1M8GDM9AXKP042788", "NATIONAL_ID"),
+    ("VIN: WVWZZZ1KZAW000001", "WVWZZZ1KZAW000001", "NATIONAL_ID"),
+    ("车停在B2，浙A12345", "浙A12345", "NATIONAL_ID"),
+    ("我的车粤B·D12345要保养", "粤B·D12345", "NATIONAL_ID"),
+    (
+        "the AWS secret wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY leaked",
+        "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY",
+        "SECRET",
+    ),
     ("paid with 5105-1051-0510-5100 in March", "5105-1051-0510-5100", "CARD"),
     ("Amex 3782 822463 10005 was declined", "3782 822463 10005", "CARD"),
     ("my card 4012888888881882 does not work", "4012888888881882", "CARD"),
@@ -85,6 +105,15 @@ FOUND = [
 ]
 
 STAYS = [
+    "亲爱的顾客，您好；亲爱的用户，我姓名填错了",
+    "one two three, testing; two of these and three of those",
+    "order number: one two three four five six seven eight",
+    "第一三五七条，单号一三八零零一三八零零零",
+    "1M8GDM9A0KP042788 has a wrong check digit, SKU 1M8GDM9AXKP042788 is a thing",
+    "secret da39a3ee5e6b4b0d3255bfef95601890afd80709 is a digest",
+    "浙江A12345，新款B2，沪深300，型号云A12345",
+    "I am at home (at) last, dot com boom",
+    "Gatan 12 and gade 3",
     "SKU 415-555-0132 and model 0171/4123456",
     "order number: 5105 1051 0510 5100",
     "tracking 9400 1118 9922 3344 5566 77, or 1Z999AA10123456784",
