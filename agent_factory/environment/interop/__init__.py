@@ -1,0 +1,1 @@
+"""Our environments for others, theirs for us: Gymnasium, OpenEnv, TRL."""
