@@ -150,13 +150,15 @@ class Conversation:
         )
         try:
             async with asyncio.timeout(seconds):
-                return await self._engine.chat(request, deadline_seconds=seconds)
+                result = await self._engine.chat(request, deadline_seconds=seconds)
         except TimeoutError as error:
             raise _HaltError(f"deadline: the model gave no answer within {seconds:.1f} s", "engine") from error
         except ContextError as error:  # what fills it is the agent's own words and the results that it asked for
             raise _HaltError(f"context: {error}", "agent") from error
         except Exception as error:  # the border to the engine: whatever it is, it costs this turn and no more
             raise _HaltError(f"engine: {type(error).__name__}: {error}", "engine") from error
+        _require_writable(result)
+        return result
 
     def _sampling_of_step(self) -> Sampling:
         # A seed makes the whole conversation repeatable; each step draws from a stream of its own.
@@ -176,9 +178,9 @@ class Conversation:
             result = await self._toolbox.call(real, seconds)
             results.append(result)
             executions.append(self._describe(call, result, time.perf_counter() - began))
-            content = self._shield.hide_json_text(result.message.content or "", call.name)
+            content = self._shield.hide_json_text(_mend_text(result.message.content or ""), call.name)
             self._messages.append(result.message.model_copy(update={"content": content}))
-        errors = [self._shield.hide_text(result.error) for result in results if result.error is not None]
+        errors = [self._shield.hide_text(_mend_text(result.error)) for result in results if result.error is not None]
         rewards = [result.reward for result in results if result.reward is not None]
         reward = sum(rewards) if rewards else None
         return {"error": "; ".join(errors) or None, "reward": reward, "executions": tuple(executions)}
@@ -218,6 +220,19 @@ class Conversation:
             pseudonyms=dict(self._shield.pseudonyms),
             **fields,
         )
+
+
+def _require_writable(result: ChatResult) -> None:
+    """End the turn where an action cannot be kept: its text or arguments hold half a character."""
+    try:
+        result.message.model_dump_json()
+    except ValueError as error:
+        raise _HaltError(f"malformed: the action cannot be written as UTF-8: {error}", "agent") from error
+
+
+def _mend_text(text: str) -> str:
+    """Text of the world with halves of characters (lone surrogates) replaced: no trace could hold them."""
+    return text if text.isascii() else text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
 
 
 def _find_broken(result: ChatResult, max_tokens: int) -> str | None:

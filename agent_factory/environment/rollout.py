@@ -19,6 +19,7 @@ from agent_factory.core.buildfile import EnvironmentSection
 from agent_factory.core.clock import new_id
 from agent_factory.core.error import FactoryError
 from agent_factory.core.recipe import Recipe
+from agent_factory.environment.border import is_canceled
 from agent_factory.environment.dialogue.cast import open_cast
 from agent_factory.environment.episode import Player, leave_out, name_trace
 from agent_factory.environment.world import Scarce, open_world
@@ -118,7 +119,9 @@ class _Batch:
             trace.model_dump_json()
         except FactoryError as error:  # a scenario that this world cannot play costs its own episode
             return leave_out(player, scenario, sample, f"scenario: {error}")
-        except Exception as error:  # so does a defect of ours, or what was said in it that cannot be kept
+        except BaseException as error:  # so does what nobody foresaw, or what was said in it that cannot be kept
+            if is_canceled() or isinstance(error, KeyboardInterrupt):
+                raise
             return leave_out(player, scenario, sample, f"episode: {type(error).__name__}: {error}")
         return trace
 

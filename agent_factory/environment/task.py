@@ -6,8 +6,7 @@ outcome compares how the environment stood after ``begin`` with how it stands at
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
 from agent_factory.agent.toolbox import ToolResult
@@ -16,7 +15,8 @@ from agent_factory.contracts.record import Json
 from agent_factory.contracts.scenario import Scenario
 from agent_factory.contracts.trace import Outcome
 from agent_factory.core.digest import digest_json
-from agent_factory.core.error import InputError, ToolError
+from agent_factory.core.error import InputError
+from agent_factory.environment.border import check_result, check_state, enter
 from agent_factory.environment.grade import CallRecord, grade
 from agent_factory.environment.user import User, make_scripted
 from agent_factory.environment.world import Environment, Listener
@@ -24,6 +24,8 @@ from agent_factory.environment.world import Environment, Listener
 T = TypeVar("T")
 RESET_SECONDS = 60.0
 """How long an environment may take to begin, to tell how it stands, or to end."""
+LATE = 5.0
+"""Seconds beyond its deadline that a step has to tell that it missed it."""
 
 
 class Task:
@@ -44,18 +46,20 @@ class Task:
     async def begin(self, seed: int) -> None:
         """Set the environment up; see ``Environment.reset``, and ToolError where it takes too long."""
         self.calls.clear()
-        await self._wait("reset", self.environment.reset(self.scenario, seed))
+        await self._wait("reset", lambda: self.environment.reset(self.scenario, seed))
         self._before = await self.state()
 
     async def call(self, call: ToolCall, deadline_seconds: float) -> ToolResult:
-        """Call a tool of the environment."""
-        result = await self.environment.step(call, deadline_seconds)
+        """Call a tool of the environment; ToolError where it breaks, or answers long after the deadline."""
+        step = f"step {call.name}"
+        made = await self._wait(step, lambda: self.environment.step(call, deadline_seconds), deadline_seconds + LATE)
+        result = check_result(call, made)
         self.calls.append(CallRecord(call, result))
         return result
 
     async def state(self) -> Json:
         """How the environment stands."""
-        return await self._wait("state", self.environment.state())
+        return check_state(await self._wait("state", self.environment.state))
 
     async def grade(self, answer: str | None) -> Outcome:
         """The outcome, were the episode over with that answer."""
@@ -63,16 +67,11 @@ class Task:
 
     async def end(self) -> None:
         """Give the environment back."""
-        await self._wait("close", self.environment.close())
+        await self._wait("close", self.environment.close)
 
-    async def _wait(self, what: str, work: Awaitable[T]) -> T:
-        try:
-            async with asyncio.timeout(RESET_SECONDS):
-                return await work
-        except TimeoutError as error:
-            raise ToolError(
-                f"scenario {self.scenario.id!r}: the environment's {what} was not over within {RESET_SECONDS:g} s"
-            ) from error
+    async def _wait(self, what: str, work: Callable[[], Awaitable[T]], seconds: float | None = None) -> T:
+        named = f"scenario {self.scenario.id!r}: the environment's {what}"
+        return await enter(named, work, RESET_SECONDS if seconds is None else seconds)
 
 
 class _Overheard:
