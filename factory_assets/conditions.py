@@ -23,16 +23,18 @@ def _when_inputs_passed(*, follows: bool = False, gated: bool = True, changed: b
     # By itself ``newly_updated`` keeps its times, by which an update that came right after a request is
     # told from one before it; with ``&`` or ``|`` inside the clause Dagster forgets them.
     updated = Condition.any_deps_match(Condition.newly_updated())
-    wanted = updated.since(requested) | Condition.newly_missing().since(requested)
     missing = Condition.any_deps_match(Condition.missing())
+    # An input may come to be there in the middle of a tick, and is told as new in the next one: asked for at once,
+    # what is made of it would be asked for twice.
+    first = Condition.newly_missing().since(requested) & ~missing
+    never_made = first & ~first.newly_true()
+    wanted = updated.since(requested) | never_made
     passed = Condition.all_checks_match(Condition.check_passed(), blocking_only=True)
     # Data versions have no times: where one changed in the very tick after a request, the times of the
     # updates decide, so that the request does not swallow it.
     different = Condition.any_deps_match(Condition.data_version_changed())
     if changed:
-        wanted = (updated.since(requested) & different.since(requested & ~different)) | Condition.newly_missing().since(
-            requested
-        )
+        wanted = (updated.since(requested) & different.since(requested & ~different)) | never_made
     if follows:
         # What follows in the same run is newer than its input: that input asks for nothing more.
         alone = updated.since(requested | Condition.newly_updated())
@@ -48,9 +50,12 @@ def _when_inputs_passed(*, follows: bool = False, gated: bool = True, changed: b
     )
     if gated:
         condition = condition & Condition.all_deps_match(passed).with_label("all blocking checks on inputs passed")
-    if not follows:
-        condition = condition & ~Condition.any_deps_match(soon).with_label("an input is about to be made")
-    return condition
+    if follows:
+        # What a tick reads is not of one moment: an asset may end between the look at what was made and the look at
+        # what is being made, and would be asked for as if nobody had made it. The next tick sees both.
+        again = ~condition.newly_true().with_label("wanted only from now on")
+        return condition & (Condition.any_deps_match(soon) | again)
+    return condition & ~Condition.any_deps_match(soon).with_label("an input is about to be made")
 
 
 ALONE = _when_inputs_passed().with_label("inputs are new and passed: a run of its own")

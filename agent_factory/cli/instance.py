@@ -16,6 +16,11 @@ from agent_factory.cli.lock import hold_lock
 from agent_factory.core.error import ConflictError, StorageError
 from agent_factory.core.settings import INSTANCE_CONFIG
 
+DAEMON_SETTINGS = {"DAGSTER_AUTOMATION_TICK_SETTLE_SECONDS": "0.2"}
+"""Environment of the instance's daemon. A tick of the automation sensors notes how far the event log is and then reads
+it; only with this above 0 does it read no further, and otherwise takes a report that comes between for two: a day was
+made twice."""
+
 CLAIM = "agent_factory_home"
 
 

@@ -18,7 +18,7 @@ from pathlib import Path
 
 import yaml
 
-from agent_factory.cli.instance import claim_instance, has_databases
+from agent_factory.cli.instance import DAEMON_SETTINGS, claim_instance, has_databases
 from agent_factory.cli.lock import hold_lock, is_locked
 from agent_factory.cli.port import HOST, find_port, hold_ports, listens_alone
 from agent_factory.cli.premise import require_usable
@@ -88,7 +88,7 @@ class Platform:
             # The daemon reads the definitions when it starts: the code server must serve by then.
             wait_ready(code_server, running[code_server.name])
             workspace = self._write_workspace(ports["code-server"])
-            later = [self._daemon(workspace, env), *self._webserver(workspace, ports, env, webserver)]
+            later = [self._daemon(workspace, env | DAEMON_SETTINGS), *self._webserver(workspace, ports, env, webserver)]
             running |= {service.name: self._ensure(service, owner) for service in later}
             for service in (*services, *later):
                 wait_ready(service, running[service.name])

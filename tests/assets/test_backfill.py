@@ -46,6 +46,14 @@ def queue(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[dg.Dagste
         yield instance
 
 
+def list_planned_checks(instance: dg.DagsterInstance, run: dg.DagsterRun) -> set[dg.AssetCheckKey]:
+    """The checks that stand in a run's plan, whether they were chosen or come with its assets."""
+    assert run.execution_plan_snapshot_id is not None
+    plan = instance.get_execution_plan_snapshot(run.execution_plan_snapshot_id)
+    outputs = [output.properties for step in plan.steps for output in step.outputs]
+    return {told.asset_check_key for told in outputs if told is not None and told.asset_check_key is not None}
+
+
 def test_a_month_is_a_run_a_day_within_the_slots_of_the_pool(queue: dg.DagsterInstance) -> None:
     write_pools(queue)
     graph = defs.get_repository_def().asset_graph
@@ -69,7 +77,7 @@ def test_a_month_is_a_run_a_day_within_the_slots_of_the_pool(queue: dg.DagsterIn
         runs = queue.get_runs()
         assert sorted(run.tags["dagster/partition"] for run in runs) == MONTH
         assert {frozenset(run.asset_selection or ()) for run in runs} == {frozenset(keys.DAY_DATA)}
-        assert all(set(keys.DAY_CHECKS) <= set(run.asset_check_selection or keys.DAY_CHECKS) for run in runs)
+        assert all(list_planned_checks(queue, run) == set(keys.DAY_CHECKS) for run in runs)
         assert queue.get_backfill("month").status == BulkActionStatus.REQUESTED
         for _ in range(3):
             list(QueuedRunCoordinatorDaemon(interval_seconds=1).run_iteration(workspace))

@@ -5,6 +5,7 @@ from typing import Any
 
 import dagster as dg
 import pytest
+from dagster._core.asset_graph_view.asset_graph_view import AssetGraphView
 from dagster._core.definitions.asset_checks.asset_check_evaluation import (
     AssetCheckEvaluationPlanned,
     AssetCheckEvaluationTargetMaterializationData,
@@ -17,6 +18,7 @@ from dagster._core.events import (
 )
 from dagster._core.test_utils import create_run_for_test
 
+from agent_factory.cli.instance import DAEMON_SETTINGS
 from agent_factory.contracts import BuildSpec
 from factory_assets import keys
 from factory_assets.definitions import defs
@@ -74,12 +76,15 @@ def test_a_day_that_was_made_asks_for_nothing_more(daemon: Daemon) -> None:
 def test_events_made_by_hand_are_followed(daemon: Daemon) -> None:
     daemon.tell.materialized(keys.EVENTS, DAY_ONE)
     daemon.tell.checked(keys.DAY_CHECKS[0], DAY_ONE, passed=True)
+    assert daemon.tick() == set()
     assert daemon.tick() == {("data/clean_events", DAY_ONE), ("data/labels", DAY_ONE)}
 
 
 def test_traces_reported_before_the_first_tick_are_not_lost(tell: Any) -> None:
     tell.materialized(keys.TRACES, DAY_ONE)
-    assert Daemon(tell).tick() == {(key.to_user_string(), DAY_ONE) for key in keys.DAY_DATA}
+    daemon = Daemon(tell)
+    assert daemon.tick() == set()
+    assert daemon.tick() == {(key.to_user_string(), DAY_ONE) for key in keys.DAY_DATA}
 
 
 def test_traces_reported_again_make_the_day_again(daemon: Daemon) -> None:
@@ -127,7 +132,9 @@ def test_events_made_again_are_followed_where_their_content_changed(
     daemon.tell.checked(keys.DAY_CHECKS[0], DAY_ONE, passed=True)  # told once: nothing else holds it up
     daemon.tell.checked(keys.DAY_CHECKS[1], DAY_ONE, passed=True)
     wanted = {("data/clean_events", DAY_ONE), ("data/labels", DAY_ONE)}
+    assert daemon.tick() == set(), "a look is no proof: the next one is"
     assert daemon.tick() == (wanted if follows else set())
+    assert daemon.tick() == set()
 
 
 def test_a_late_trace_makes_its_own_day_again_and_no_other(daemon: Daemon) -> None:
@@ -267,3 +274,48 @@ def test_traces_that_change_while_the_day_is_made_make_it_again_once_and_whole(d
         assert daemon.tick() == set()
     third.end()
     assert daemon.tick() == set()
+
+
+class Meanwhile:
+    """What happens in the middle of a tick: after it noted how far the event log is, before it reads it."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.waiting: list[Callable[[], None]] = []
+        begin = AssetGraphView.__init__
+
+        def begin_and_tell(view: AssetGraphView, **fields: Any) -> None:
+            begin(view, **fields)
+            while self.waiting:
+                self.waiting.pop()()
+
+        monkeypatch.setattr(AssetGraphView, "__init__", begin_and_tell)
+
+
+@pytest.fixture
+def meanwhile(monkeypatch: pytest.MonkeyPatch) -> Meanwhile:
+    for name, value in DAEMON_SETTINGS.items():
+        monkeypatch.setenv(name, value)
+    return Meanwhile(monkeypatch)
+
+
+def test_traces_reported_in_the_middle_of_a_tick_make_their_day_once(daemon: Daemon, meanwhile: Meanwhile) -> None:
+    daemon.tell.materialized(keys.SCENARIOS, "another")  # of an empty log Dagster notes nothing
+    daemon.tick()
+    meanwhile.waiting.append(lambda: daemon.tell.materialized(keys.TRACES, DAY_ONE))
+    asked = [daemon.tick()]
+    asked.append(daemon.tick())
+    make_day(daemon)
+    asked += [daemon.tick() for _ in range(3)]
+    assert [found for found in asked if found] == [{(key.to_user_string(), DAY_ONE) for key in keys.DAY_DATA}]
+
+
+def test_what_is_made_in_the_middle_of_a_tick_is_not_asked_for_again(daemon: Daemon, meanwhile: Meanwhile) -> None:
+    daemon.tell.materialized(keys.TRACES, DAY_ONE)
+    assert daemon.tick()
+    run = Run(daemon.tell)
+    for key in keys.DAY_DATA:
+        meanwhile.waiting.append(lambda key=key: run.make(key))
+        assert daemon.tick() == set(), key
+    run.end()
+    for _ in range(3):
+        assert daemon.tick() == set()
