@@ -64,9 +64,8 @@ class MiniwobSite:
 
     async def reset(self, scenario: Scenario, seed: int) -> None:
         """See ``Site``: ``seed`` changes nothing, the problem is drawn from the scenario's."""
-        self._task, self._seed = read_state(self._package, scenario)
+        self._task, self._seed, self._expected = read_state(self._package, scenario)
         self._mode = MODES[scenario.split]
-        self._expected = scenario.state["utterance"]
         self.utterance, self._reward = None, None
         self._served.clear()
 
@@ -119,8 +118,8 @@ class MiniwobSite:
         return None if reward is None else float(reward)
 
 
-def read_state(package: Package, scenario: Scenario) -> tuple[str, int]:
-    """The task and the seed that a scenario names; InputError where it does not fit."""
+def read_state(package: Package, scenario: Scenario) -> tuple[str, int, str | None]:
+    """The task, the seed and the utterance that a scenario names; InputError where it does not fit."""
     if scenario.faults:
         raise InputError(f"scenario {scenario.id!r} has faults, which the kind 'miniwob' cannot put in: leave them out")
     seed, utterance = scenario.state.get("seed"), scenario.state.get("utterance", 0)
@@ -129,4 +128,4 @@ def read_state(package: Package, scenario: Scenario) -> tuple[str, int]:
             f"scenario {scenario.id!r} has the state {scenario.state!r}, expected "
             '{"task": "click-test", "seed": 0, "utterance": "Click the button."}: make it by make_scenarios()'
         )
-    return package.require(scenario.state.get("task")), seed
+    return package.require(scenario.state.get("task")), seed, utterance
