@@ -34,6 +34,15 @@ class ScenarioRequest(Part):
     build: Name | None = None
 
 
+class WrittenRequest(Part):
+    """Scenarios written by hand: the ``text`` of a file, whose name (.jsonl, .yaml) says its format."""
+
+    recipe: Name
+    file: str = Field(max_length=300, pattern=r"\.(jsonl|ya?ml)$")
+    text: str
+    held_out: bool = False
+
+
 class RunRequest(Part):
     """Episodes of a build's SFT model or of the ``model`` named, on its training scenarios or on the set named.
 
@@ -83,6 +92,26 @@ def make_set(body: ScenarioRequest, context: Context, key: str | None, split: Sp
         )
 
     return once(context, key, path, body.model_dump(mode="json"), ScenarioSet, make)
+
+
+@router.post(
+    "/scenarios/written", status_code=201, summary="Take scenarios in", responses=tell(404, 409, 413, 422, 429, 502)
+)
+def take_scenarios(body: WrittenRequest, context: Ctx, key: Key = None) -> ScenarioSet:
+    """A set of scenarios that were written by hand, each proved; what is wrong is told with its line."""
+    from agent_factory.environment.scenario import keep_written
+    from agent_factory.environment.written import read_written
+
+    split: Split = "eval" if body.held_out else "train"
+    recipe = load_recipe(body.recipe, context.settings.recipes)
+    written = read_written(body.text, body.file, recipe, split)
+
+    def make() -> ScenarioSet:
+        set_id = clock.new_id(f"{body.recipe}-written")
+        stores = (context.store, context.artifacts)
+        return keep_written(*stores, recipe, written, set_id=set_id, split=split, project=context.project)
+
+    return once(context, key, "/env/scenarios/written", body.model_dump(mode="json"), ScenarioSet, make)
 
 
 @router.post("/run", status_code=202, summary="Order a rollout", responses=tell(404, 409, 422))

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -11,6 +12,10 @@ from agent_factory.cli.desk import open_desk, response
 from agent_factory.cli.number import MOST, Seed, number
 from agent_factory.cli.output import JsonFlag, show
 from agent_factory.cli.replay import replay, rescore
+from agent_factory.core.error import InputError
+
+if TYPE_CHECKING:
+    from agent_factory.contracts.scenario import ScenarioSet
 
 app = typer.Typer(help="Environments: scenarios, run, trace, replay, rescore.", no_args_is_help=True)
 app.command("replay")(replay)
@@ -23,15 +28,35 @@ def make_scenarios(
     count: Annotated[int, number(5, 5000, "How many, in equal shares of the levels.")] = 100,
     seed: Seed = 0,
     held_out: Annotated[bool, typer.Option("--held-out", help="From the templates kept for evaluation.")] = False,
+    file: Annotated[Path | None, typer.Option(help="Scenarios written by hand, .jsonl or .yaml, all of it.")] = None,
     key: Key = None,
     as_json: JsonFlag = False,
 ) -> None:
     """Make scenarios of RECIPE and prove each: solvable by its solution, and not by doing nothing."""
     from agent_factory.api.environment import ScenarioRequest, make_set
 
+    if file is not None:
+        show(_take(recipe, file, held_out, key), as_json)
+        return
     body = ScenarioRequest(recipe=recipe, count=count, seed=seed)
     path = "/eval/taskset" if held_out else "/env/scenarios"
     show(make_set(body, open_desk(), key, "eval" if held_out else "train", path), as_json)
+
+
+def _take(recipe: str, file: Path, held_out: bool, key: str | None) -> ScenarioSet:
+    from agent_factory.api.environment import WrittenRequest, take_scenarios
+
+    if file.suffix not in (".jsonl", ".yaml", ".yml"):
+        raise InputError(f"{file} is neither .jsonl nor .yaml: its name says how it is read")
+    body = WrittenRequest(recipe=recipe, file=file.name, text=_read(file), held_out=held_out)
+    return take_scenarios(body, open_desk(), key)
+
+
+def _read(file: Path) -> str:
+    try:
+        return file.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(f"{file} cannot be read as UTF-8 text: {error}") from error
 
 
 @app.command("run")

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, Literal, NamedTuple
 
 from agent_factory.contracts.record import DEFAULT_PROJECT
 from agent_factory.contracts.scenario import LEVELS, Scenario, ScenarioSet, Split
@@ -22,7 +22,8 @@ from agent_factory.core.store import Store
 from agent_factory.environment.episode import Player
 from agent_factory.environment.reference import NullEngine, ReferenceEngine
 from agent_factory.environment.user import make_telling
-from agent_factory.environment.world import open_world
+from agent_factory.environment.world import World, open_world
+from agent_factory.environment.written import Written
 
 
 def make_scenario_set(
@@ -147,24 +148,40 @@ def prove_solvable(recipe: Recipe, scenarios: Sequence[Scenario]) -> None:
     Raises InputError unless the first passes and the second fails, for every one; RecipeError where the
     simulator broke.
     """
-    unproved = asyncio.run(_find_unproved(recipe, scenarios))
-    if unproved:
+    flaws = asyncio.run(find_flaws(recipe, scenarios))
+    if flaws:
         raise InputError(
-            f"{len(unproved)} of {len(scenarios)} scenarios are not proved; the first: {unproved[0]}. "
+            f"{len(flaws)} of {len(scenarios)} scenarios are not proved; the first: {next(iter(flaws.values())).why}. "
             "Mend the recipe's generator or its rules."
         )
 
 
-async def _find_unproved(recipe: Recipe, scenarios: Sequence[Scenario]) -> list[str]:
-    unproved: list[str] = []
+class Flaw(NamedTuple):
+    """Why a scenario is not admitted: which of the two proofs does not hold, and what came of it."""
+
+    proof: Literal["solution", "null agent"]
+    why: str
+
+
+async def find_flaws(recipe: Recipe, scenarios: Sequence[Scenario]) -> dict[str, Flaw]:
+    """The scenarios that are not proved, by id; RecipeError where the simulator broke."""
+    flaws: dict[str, Flaw] = {}
     async with open_world(recipe) as world:
         for scenario in scenarios:
-            for engine, expected in ((ReferenceEngine(scenario), True), (NullEngine(), False)):
-                player = Player(world, recipe, engine, "reference", "proof", make_user=make_telling)
-                why = await _disprove(player, scenario, expected)
-                if why is not None:
-                    unproved.append(why)
-    return unproved
+            flaw = await find_flaw(world, recipe, scenario)
+            if flaw is not None:
+                flaws[scenario.id] = flaw
+    return flaws
+
+
+async def find_flaw(world: World, recipe: Recipe, scenario: Scenario) -> Flaw | None:
+    """What disproves a scenario in a world; None where its solution passes and doing nothing fails."""
+    for engine, expected in ((ReferenceEngine(scenario), True), (NullEngine(), False)):
+        player = Player(world, recipe, engine, "reference", "proof", make_user=make_telling)
+        why = await _disprove(player, scenario, expected)
+        if why is not None:
+            return Flaw("solution" if expected else "null agent", why)
+    return None
 
 
 async def _disprove(player: Player, scenario: Scenario, expected: bool) -> str | None:
@@ -181,6 +198,32 @@ async def _disprove(player: Player, scenario: Scenario, expected: bool) -> str |
         told = "; ".join((*outcome.reasons, *outcome.policy_violations))
         return f"{scenario.id!r} is not solved by its reference solution: {told}"
     return f"{scenario.id!r} is solved by an agent that does nothing"
+
+
+def keep_written(
+    store: Store,
+    artifacts: Artifacts,
+    recipe: Recipe,
+    written: Sequence[Written],
+    *,
+    set_id: str,
+    split: Split,
+    project: str = DEFAULT_PROJECT,
+) -> ScenarioSet:
+    """Prove scenarios that were written by hand and keep them as a set; InputError names those that are not proved.
+
+    Not to be called from inside an event loop.
+    """
+    scenarios = [one.scenario.model_copy(update={"project": project}) for one in written]
+    record = describe_set(scenarios, recipe.name, set_id=set_id, split=split, seed=0, project=project)
+
+    def prove() -> None:
+        flaws = asyncio.run(find_flaws(recipe, scenarios))
+        told = [f"{one.place}: {flaws[one.scenario.id].why}" for one in written if one.scenario.id in flaws]
+        if told:
+            raise InputError(f"{len(told)} of {len(written)} scenarios are not proved. {'; '.join(told[:10])}")
+
+    return keep_set(store, artifacts, record, scenarios, prove)
 
 
 def _digest(scenarios: Sequence[Scenario]) -> str:

@@ -1,8 +1,11 @@
 from datetime import UTC, datetime
+from pathlib import Path
 
+import pytest
 from fastapi.testclient import TestClient
 
 from agent_factory.api.context import Context
+from agent_factory.cli.command import run_command
 from agent_factory.contracts import BuildSpec, Message, Order, Step, Trace
 from agent_factory.core.order import place_order
 
@@ -82,3 +85,29 @@ def test_only_rollouts_have_traces(client: TestClient, context: Context, build: 
     assert client.get(f"/env/run/{order.id}/trace").status_code == 409
     assert client.get("/env/run/order-9/trace").status_code == 404
     assert client.post("/env/run", json={"build": "b9"}).status_code == 404
+
+
+_WRITTEN = (
+    '{"id": "w1", "level": "L1", "kind": "hours", "tools": [], "opening": "How late?", "state": {"customers": {}}, '
+    '"rules": {"says": [["nine"]]}, "solution": {"calls": [], "answer": "Until nine."}}'
+)
+
+
+def test_scenarios_written_by_hand_are_proved_and_kept(
+    client: TestClient, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    body = {"recipe": "support_desk", "file": "mine.jsonl", "text": _WRITTEN}
+    made = client.post("/env/scenarios/written", json=body)
+    wrong = client.post("/env/scenarios/written", json={**body, "text": _WRITTEN.replace("L1", "L7")})
+    unnamed = client.post("/env/scenarios/written", json={**body, "file": "mine.txt"})
+
+    assert (made.status_code, made.json()["per_level"]) == (201, {"L1": 1})
+    assert (wrong.status_code, unnamed.status_code) == (422, 422)
+    assert "mine.jsonl, line 1: level" in wrong.text
+
+    file = tmp_path / "mine.jsonl"
+    file.write_text(_WRITTEN.replace("nine.", "ten."))
+    assert run_command(["env", "scenarios", "support_desk", "--file", str(file)]) == 2
+    assert "mine.jsonl, line 1: 'w1' is not solved" in capsys.readouterr().err
+    file.write_text(_WRITTEN)
+    assert run_command(["env", "scenarios", "support_desk", "--file", str(file), "--json"]) == 0

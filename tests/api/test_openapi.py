@@ -36,6 +36,7 @@ ENDPOINTS = [
     "POST /env/scenarios",
     "POST /env/run",
     "GET /env/run/{run_id}/trace",
+    "POST /env/scenarios/written",
     "POST /env/replay",
     "GET /env/trace/{trace_id}",
     "POST /env/rescore",
