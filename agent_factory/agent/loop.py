@@ -21,6 +21,7 @@ from agent_factory.contracts.message import Message, Tool, ToolCall
 from agent_factory.contracts.record import Part
 from agent_factory.contracts.trace import Fault, Source, Step, ToolExecution, Trace
 from agent_factory.core import clock
+from agent_factory.core.cancellation import is_end
 from agent_factory.core.error import ContextError
 from agent_factory.gateway.chat import ChatRequest, ChatResult, Engine, Sampling
 
@@ -155,7 +156,9 @@ class Conversation:
             raise _HaltError(f"deadline: the model gave no answer within {seconds:.1f} s", "engine") from error
         except ContextError as error:  # what fills it is the agent's own words and the results that it asked for
             raise _HaltError(f"context: {error}", "agent") from error
-        except Exception as error:  # the border to the engine: whatever it is, it costs this turn and no more
+        except BaseException as error:  # the border to the engine: whatever it is, it costs this turn and no more
+            if is_end(error):
+                raise
             raise _HaltError(f"engine: {type(error).__name__}: {error}", "engine") from error
         _require_writable(result)
         return result

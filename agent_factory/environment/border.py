@@ -16,6 +16,7 @@ from agent_factory.agent.toolbox import ToolResult, fail
 from agent_factory.contracts.message import ToolCall
 from agent_factory.contracts.record import Json
 from agent_factory.contracts.trace import MEASURE_MAX
+from agent_factory.core.cancellation import is_end
 from agent_factory.core.error import FactoryError, ToolError
 
 T = TypeVar("T")
@@ -32,12 +33,12 @@ async def enter(what: str, work: Callable[[], Awaitable[T]], seconds: float) -> 
     try:
         async with limit:
             done = await work()
-    except (FactoryError, KeyboardInterrupt):
-        raise  # says itself what it is; ends the process
+    except FactoryError:
+        raise  # says itself what it is
     except BaseException as error:
         if isinstance(error, TimeoutError) and limit.expired():
             raise ToolError(f"{what} was not over within {seconds:g} s") from error
-        if is_canceled():
+        if is_end(error):
             raise
         raise ToolError(f"{what} raised {type(error).__name__}: {error}") from error
     taken = time.monotonic() - began
@@ -47,12 +48,6 @@ async def enter(what: str, work: Callable[[], Awaitable[T]], seconds: float) -> 
             "what blocks belongs in a thread (asyncio.to_thread)"
         )
     return done
-
-
-def is_canceled() -> bool:
-    """Whether somebody wants this task to end: otherwise a CancelledError is a defect of who raised it."""
-    task = asyncio.current_task()
-    return task is not None and task.cancelling() > 0
 
 
 def check_result(call: ToolCall, result: object) -> ToolResult:

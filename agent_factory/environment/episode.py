@@ -18,6 +18,7 @@ from agent_factory.contracts.record import DEFAULT_PROJECT, Json
 from agent_factory.contracts.scenario import Scenario
 from agent_factory.contracts.trace import Outcome, Source, Trace
 from agent_factory.core import clock
+from agent_factory.core.cancellation import is_end
 from agent_factory.core.digest import digest_json
 from agent_factory.core.error import RecipeError, ToolError, UserError
 from agent_factory.core.recipe import Recipe
@@ -80,7 +81,7 @@ class Player:
             keep_screenshot=self.keep_screenshot,
         )
         turn = await self._converse(conversation, task, seconds)
-        outcome = await self._grade(task, turn)
+        turn, outcome = await self._grade(task, turn)
         return conversation.to_trace(
             name_trace(self.run, scenario, sample),
             self.source,
@@ -101,7 +102,7 @@ class Player:
             async with asyncio.timeout(limit):
                 while True:
                     turn = await conversation.turn(text)
-                    reply = None if turn.answer is None else await task.user.reply(turn.answer)
+                    reply = None if turn.answer is None else await self._hear(task, turn.answer)
                     if reply is None:
                         return turn
                     text = reply
@@ -111,15 +112,29 @@ class Player:
             )
         except UserError as error:
             return Turn(None, tuple(conversation.steps), f"user: {error}", "user")
-        except Exception as error:  # the border of an episode: a defect costs this one and no other
+        except BaseException as error:  # the border of an episode: a defect costs this one and no other
+            if is_end(error):
+                raise
             failure = f"world: {type(error).__name__}: {error}"
             return Turn(None, tuple(conversation.steps), failure, "environment")
 
-    async def _grade(self, task: Task, turn: Turn) -> Outcome | None:
+    async def _hear(self, task: Task, answer: str) -> str | None:
+        """What the user says to an answer; a user has as long as a model, since it may be one."""
+        try:
+            async with asyncio.timeout(self.limits.step_seconds):
+                return await task.user.reply(answer)
+        except TimeoutError as error:
+            raise UserError(f"deadline: no reply within {self.limits.step_seconds:g} s") from error
+
+    async def _grade(self, task: Task, turn: Turn) -> tuple[Turn, Outcome | None]:
+        """The outcome, None where there is none to tell; the turn then says why."""
         if turn.fault not in (None, "agent"):
-            return None
-        outcome = await task.grade(turn.answer)
-        return outcome if turn.failure is None else fail_outcome(outcome, turn.failure)
+            return turn, None
+        try:
+            outcome = await task.grade(turn.answer)
+        except (RecipeError, ToolError) as error:  # it does not tell how it stands
+            return turn._replace(failure=f"world: {error}", fault="environment"), None
+        return turn, outcome if turn.failure is None else fail_outcome(outcome, turn.failure)
 
     def _sampling_of(self, scenario: Scenario, sample: int) -> Sampling:
         if self.sampling.temperature == 0:

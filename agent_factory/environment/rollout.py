@@ -16,12 +16,13 @@ from agent_factory.contracts.record import DEFAULT_PROJECT
 from agent_factory.contracts.scenario import Scenario
 from agent_factory.contracts.trace import Source, Trace
 from agent_factory.core.buildfile import EnvironmentSection
+from agent_factory.core.cancellation import is_end
 from agent_factory.core.clock import new_id
 from agent_factory.core.error import FactoryError
 from agent_factory.core.recipe import Recipe
-from agent_factory.environment.border import is_canceled
 from agent_factory.environment.dialogue.cast import open_cast
 from agent_factory.environment.episode import Player, leave_out, name_trace
+from agent_factory.environment.pulse import Pulse
 from agent_factory.environment.world import Scarce, open_world
 from agent_factory.gateway.chat import Engine, Sampling
 
@@ -90,12 +91,13 @@ class _Batch:
         self._player, self._episodes, self._seconds, self._keep = player, episodes, seconds, keep
         self._left = iter(enumerate(episodes))
         self._ends_at = time.monotonic() + seconds
+        self._pulse = Pulse()
         self.traces: list[Trace | None] = [None] * len(episodes) if keep else []
 
     async def play(self, places: int, on_trace: Callable[[Trace], None] | None) -> None:
         """Play all, so many at once; what ``on_trace`` raises ends the run."""
         try:
-            async with asyncio.TaskGroup() as group:
+            async with self._pulse, asyncio.TaskGroup() as group:
                 for _ in range(min(places, len(self._episodes))):
                     group.create_task(self._work(on_trace))
         except BaseExceptionGroup as raised:
@@ -110,17 +112,19 @@ class _Batch:
                 on_trace(trace)
 
     async def _play_one(self, scenario: Scenario, sample: int) -> Trace:
-        player, left = self._player, self._ends_at - time.monotonic()
+        player, left, before = self._player, self._ends_at - time.monotonic(), self._pulse.stood_still
         if left <= 0:
             cause = f"deadline: the batch of {len(self._episodes)} episodes was not over within {self._seconds:g} s"
             return leave_out(player, scenario, sample, cause)
         try:
             trace = await player.play(scenario, sample, left)
+            if trace.failure is not None:
+                trace = trace.model_copy(update={"failure": self._pulse.explain(trace.failure, before)})
             trace.model_dump_json()
         except FactoryError as error:  # a scenario that this world cannot play costs its own episode
             return leave_out(player, scenario, sample, f"scenario: {error}")
         except BaseException as error:  # so does what nobody foresaw, or what was said in it that cannot be kept
-            if is_canceled() or isinstance(error, KeyboardInterrupt):
+            if is_end(error):
                 raise
             return leave_out(player, scenario, sample, f"episode: {type(error).__name__}: {error}")
         return trace

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import faulthandler
 import sys
 import traceback
 from collections.abc import Callable, Sequence
@@ -37,6 +38,9 @@ from agent_factory.environment.scenario import read_scenarios
 from agent_factory.environment.screenshot import screenshot_keeper
 from agent_factory.gateway.chat import Sampling
 
+_OVERTIME = 600.0
+"""Seconds after its deadline at which a batch that code holds up (a loop in a simulator) ends the process and
+says where it hangs; who takes the run up goes on from the journal."""
 _CAUSES = 3
 """How many causes are told where no episode could be graded."""
 
@@ -194,6 +198,7 @@ async def _play(artifacts: Artifacts, build: BuildSpec, job: Job, tally: Tally, 
     try:
         # Loading is not in an episode's time, and what cannot be loaded fails the job, not its episodes.
         await gateway.open(model.id)
+        faulthandler.dump_traceback_later(settings.batch_seconds + _OVERTIME, exit=True, file=2)
         await run_episodes(
             job.scenarios,
             load_recipe(build.recipe),
@@ -215,6 +220,7 @@ async def _play(artifacts: Artifacts, build: BuildSpec, job: Job, tally: Tally, 
             keep_screenshot=screenshot_keeper(artifacts, build.project),
         )
     finally:
+        faulthandler.cancel_dump_traceback_later()
         await gateway.close()
 
 
