@@ -168,18 +168,14 @@ def _last_word(asked: str, seen: Sequence[Page]) -> Iterator[Move]:
 
 
 def _read_table(asked: str, seen: Sequence[Page]) -> Iterator[Move]:
-    values = _cells(seen[0])
+    names = [cell.name for cell in seen[0].all("cell")]
+    values = dict(zip(names[::2], names[1::2], strict=True))
     labels = re.findall(r"value of (.*) into the", asked) or [
         e.text.removesuffix(":") for e in seen[0].all("generic") if e.text.endswith(":")
     ]
     for field, label in zip(seen[0].all("textbox"), labels, strict=True):
         yield _fill(field, values[label])
     yield _submit(seen[0])
-
-
-def _cells(page: Page) -> dict[str, str]:
-    names = [cell.name for cell in page.all("cell")]
-    return dict(zip(names[::2], names[1::2], strict=True))
 
 
 def _turn_spinner(asked: str, seen: Sequence[Page]) -> Iterator[Move]:
@@ -244,13 +240,21 @@ def _choose_and_press(asked: str, seen: Sequence[Page]) -> Iterator[Move]:
     yield _submit(seen[0], _quoted(asked)[0])
 
 
-def _find_cheapest(asked: str, seen: Sequence[Page]) -> Iterator[Move]:
-    yield _click(min(seen[0].all("button"), key=lambda e: int(e.name.rpartition("$")[2])))
+def _buy_ticket(asked: str, seen: Sequence[Page]) -> Iterator[Move]:
+    tickets = seen[0].all("button")
+    if "cost" in asked:
+        measures = [int(e.name.rpartition("$")[2]) for e in tickets]
+    else:
+        told = (re.fullmatch(r"(\d+)h (\d+)m", e.text) for e in seen[0].all("generic"))
+        measures = [int(time[1]) * 60 + int(time[2]) for time in told if time]
+    best = max(measures) if "most" in asked or "longest" in asked else min(measures)
+    yield _click(tickets[measures.index(best)])
 
 
 PLANS: Mapping[str, Plan] = MappingProxyType(
     {
         "ascending-numbers": _click_in_order,
+        "buy-ticket": _buy_ticket,
         "choose-list": _select_listed,
         "click-button": _click_quoted,
         "click-button-sequence": _click_capitals,

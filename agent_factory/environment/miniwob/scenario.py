@@ -24,6 +24,7 @@ from agent_factory.environment.world import Environment
 
 DONE = "It is done."
 LOOK = ToolCall(id="c0", name="browser_snapshot", arguments={})
+"""What every solution begins with: references are those of a tree that was looked at."""
 _CALL_SECONDS = 10.0
 _MOST_CALLS = 40
 
@@ -72,7 +73,7 @@ async def _complete(world: BrowserWorld, package: Package, draft: Scenario) -> S
         raise ToolError(f"MiniWoB's task {draft.id!r}: its reference does not fit the page: {error}") from error
     finally:
         await environment.close()
-    return told.model_copy(update={"solution": Solution(calls=calls, answer=DONE)})
+    return told.model_copy(update={"solution": Solution(calls=(LOOK, *calls), answer=DONE)})
 
 
 def _draft(task: str, seed: int, recipe: str, split: Split) -> Scenario:
