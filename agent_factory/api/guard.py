@@ -11,6 +11,7 @@ from __future__ import annotations
 import base64
 import binascii
 import ipaddress
+from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers
 from starlette.requests import cookie_parser
@@ -51,6 +52,9 @@ class Guard:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Let the request pass, with its caller, or answer it with 401 or 413; a page's visitor is sent to sign in."""
+        if scope["type"] == "websocket":
+            await self._admit_socket(scope, receive, send)
+            return
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
@@ -72,6 +76,22 @@ class Guard:
         if caller is not None:
             scope["state"] = {**scope.get("state", {}), "caller": caller}
         await self.app(scope, _counted(receive, limit), send)
+
+    async def _admit_socket(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Let a WebSocket pass, or refuse its handshake (403): no page's cookie opens it."""
+        headers = Headers(scope=scope)
+        caller = self._find_caller(scope, headers)
+        try:
+            if self.keyring.keyed and caller is None:
+                raise AccessError("no API key, or the wrong one: send 'Authorization: Bearer <key>'")
+            self._check_access(scope, headers, caller)
+            _check_origin(headers, self.keyring.keyed)
+        except AccessError as error:
+            await send({"type": "websocket.close", "code": 1008, "reason": str(error)[:120]})
+            return
+        if caller is not None:
+            scope["state"] = {**scope.get("state", {}), "caller": caller}
+        await self.app(scope, receive, send)
 
     def _must_sign_in(self, path: str, headers: Headers) -> bool:
         """Whether a page is asked for by somebody who has given neither key nor cookie."""
@@ -109,7 +129,7 @@ class Guard:
 def _describes(scope: Scope) -> bool:
     """Whether a page is read that describes the API, or part of one."""
     path = scope["path"]
-    return scope["method"] in ("GET", "HEAD") and (path in _DESCRIBES or path.startswith(_DESCRIBES_WITH))
+    return scope.get("method") in ("GET", "HEAD") and (path in _DESCRIBES or path.startswith(_DESCRIBES_WITH))
 
 
 def _read_password(given: str) -> str:
@@ -117,6 +137,22 @@ def _read_password(given: str) -> str:
         return base64.b64decode(given.strip(), validate=True).decode().partition(":")[2]
     except (binascii.Error, UnicodeDecodeError):
         return ""
+
+
+def _check_origin(headers: Headers, keyed: bool) -> None:
+    """A browser lets any page open a WebSocket to this machine, and says which: without a key only our own may."""
+    origin = headers.get("origin")
+    if origin is not None and not keyed and not is_loopback(urlsplit(origin).hostname or ""):
+        raise AccessError(f"the page {origin!r} may not open a WebSocket here: this server has no key")
+
+
+def require_keyed(host: str, keyring: Keyring) -> None:
+    """AccessError where a server would listen beyond loopback without any key."""
+    if not is_loopback(host) and not keyring.keyed:
+        raise AccessError(
+            f"--host {host!r} is not loopback: set AGENT_FACTORY_API_KEY or AGENT_FACTORY_API_KEYS, "
+            "of which callers must then send a key"
+        )
 
 
 def _host_name(host: str) -> str:

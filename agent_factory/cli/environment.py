@@ -9,6 +9,7 @@ import typer
 
 from agent_factory.cli.build import Key
 from agent_factory.cli.desk import open_desk, response
+from agent_factory.cli.env_server import serve
 from agent_factory.cli.number import MOST, Seed, number
 from agent_factory.cli.output import JsonFlag, show
 from agent_factory.cli.replay import replay, rescore
@@ -17,9 +18,10 @@ from agent_factory.core.error import InputError
 if TYPE_CHECKING:
     from agent_factory.contracts.scenario import ScenarioSet
 
-app = typer.Typer(help="Environments: scenarios, run, trace, replay, rescore.", no_args_is_help=True)
+app = typer.Typer(help="Environments: scenarios, run, trace, replay, rescore, serve.", no_args_is_help=True)
 app.command("replay")(replay)
 app.command("rescore")(rescore)
+app.command("serve")(serve)
 
 
 @app.command("scenarios")

@@ -62,35 +62,15 @@ def serve(
     import uvicorn
 
     from agent_factory.api.app import create_app
-    from agent_factory.api.guard import is_loopback
+    from agent_factory.api.guard import require_keyed
     from agent_factory.api.keyring import open_keyring
-    from agent_factory.core.error import AccessError
+    from agent_factory.cli.port import require_free
     from agent_factory.core.settings import get_settings
 
     settings = get_settings()
-    if not is_loopback(host) and not open_keyring(settings).keyed:
-        raise AccessError(
-            f"--host {host!r} is not loopback: set AGENT_FACTORY_API_KEY or AGENT_FACTORY_API_KEYS, "
-            "of which callers must then send a key"
-        )
-    _require_free(host, port)
+    require_keyed(host, open_keyring(settings))
+    require_free(host, port)
     uvicorn.run(create_app(settings), host=host, port=port, log_level="info", timeout_graceful_shutdown=10)
-
-
-def _require_free(host: str, port: int) -> None:
-    """Raise ConflictError where another process listens on the port."""
-    import socket
-
-    from agent_factory.core.error import ConflictError
-
-    with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind((host, port))
-        except OSError as error:
-            raise ConflictError(
-                f"port {port} on {host} cannot be taken: {error.strerror}. End what listens there, or give --port"
-            ) from error
 
 
 @api.command("schema")

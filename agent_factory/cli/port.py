@@ -19,7 +19,7 @@ from pathlib import Path
 import psutil
 
 from agent_factory.cli.lock import hold_lock, is_locked
-from agent_factory.core.error import PortError, StorageError, WorkerError
+from agent_factory.core.error import ConflictError, PortError, StorageError, WorkerError
 
 HOST = "127.0.0.1"
 _WHERE_HOST_IS_REACHED = (HOST, "0.0.0.0", "::", f"::ffff:{HOST}")  # noqa: S104 - looked for, not bound
@@ -49,6 +49,18 @@ def find_port(preferred: int, taken: frozenset[int] = frozenset()) -> int:
                 continue
             return int(probe.getsockname()[1])
     raise WorkerError(f"no free port was found on {HOST}: port {preferred} is taken, and the system gave no other")
+
+
+def require_free(host: str, port: int) -> None:
+    """Raise ConflictError where another process listens on the port."""
+    with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+        except OSError as error:
+            raise ConflictError(
+                f"port {port} on {host} cannot be taken: {error.strerror}. End what listens there, or give --port"
+            ) from error
 
 
 def listens_alone(port: int, leader: int) -> bool:

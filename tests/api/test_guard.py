@@ -4,11 +4,15 @@ from typing import Any
 import pytest
 from fastapi.testclient import TestClient
 from pydantic import SecretStr
+from starlette.websockets import WebSocketDisconnect
 
 from agent_factory.api import guard
 from agent_factory.api.context import Context
 from agent_factory.api.guard import is_loopback
+from agent_factory.api.keyring import open_keyring
+from agent_factory.api.visitor import Doorman
 from agent_factory.core.error import FactoryError
+from agent_factory.core.settings import Settings, get_settings
 
 Open = Callable[..., TestClient]
 KEY = {"Authorization": "Bearer s3cret"}
@@ -86,3 +90,49 @@ def test_loopback_is_recognised(host: str, found: bool) -> None:
 
 def test_readiness_asks_store_and_artifacts(client: TestClient) -> None:
     assert client.get("/health/ready").json() == {"status": "ready"}
+
+
+async def _greet(scope: Any, receive: Any, send: Any) -> None:
+    await receive()
+    await send({"type": "websocket.accept"})
+    await send({"type": "websocket.close", "code": 1000})
+
+
+def _settings(key: str | None) -> Settings:
+    return get_settings().model_copy(update={"api_key": key and SecretStr(key), "api_keys": None})
+
+
+def _admitted(key: str | None = None, host: str = "127.0.0.1", **headers: str) -> bool:
+    settings = _settings(key)
+    keyring = open_keyring(settings)
+    client = TestClient(
+        guard.Guard(_greet, keyring, Doorman(settings, keyring)), base_url="http://localhost", client=(host, 50000)
+    )
+    try:
+        with client.websocket_connect("/ws", headers=headers):
+            return True
+    except WebSocketDisconnect:
+        return False
+
+
+def test_websockets_are_guarded_as_requests_are() -> None:
+    assert _admitted()
+    assert not _admitted(host="10.0.0.9")
+    assert not _admitted(Host="evil.example")
+    assert not _admitted("s3cret")
+    assert not _admitted("s3cret", Authorization="Bearer wrong")
+    assert _admitted("s3cret", host="10.0.0.9", Host="factory.example", **KEY)
+
+
+def test_a_web_page_cannot_open_a_websocket_of_a_server_without_key() -> None:
+    assert not _admitted(Origin="https://evil.example")
+    assert not _admitted(Origin="null")
+    assert _admitted(Origin="http://localhost:8600")
+    assert _admitted("s3cret", Origin="https://evil.example", **KEY)
+
+
+def test_beyond_loopback_a_server_wants_a_key() -> None:
+    with pytest.raises(FactoryError, match="AGENT_FACTORY_API_KEY"):
+        guard.require_keyed("0.0.0.0", open_keyring(_settings(None)))
+    guard.require_keyed("::1", open_keyring(_settings(None)))
+    guard.require_keyed("0.0.0.0", open_keyring(_settings("s3cret")))

@@ -1,9 +1,8 @@
 """A Gymnasium view of our environments: text in, text out, as assistant messages and conversations in JSON.
 
-An action is an assistant message in JSON as ``contracts.Message`` has it (``role``, ``content``, ``tool_calls``
-with parsed arguments); text that is none ends the episode as failed. An observation is the messages that
-are new since the last action, in JSON. To import this module registers ``agent_factory/Scenario-v0``.
-Source: Gymnasium's API, https://gymnasium.farama.org/api/env/.
+An action is an assistant message in JSON, in OpenAI's wire format; text that is none ends the episode as failed.
+An observation is the messages that are new since the last action, in JSON. To import this module registers
+``agent_factory/Scenario-v0``. Source: Gymnasium's API, https://gymnasium.farama.org/api/env/.
 """
 
 from __future__ import annotations
@@ -19,7 +18,8 @@ from gymnasium.spaces import Text
 from agent_factory.contracts.scenario import Split
 from agent_factory.core.error import InputError, ToolError
 from agent_factory.core.recipe import Recipe, load_recipe
-from agent_factory.environment.interop.seat import Sight, read_action
+from agent_factory.environment.interop.action import read_action
+from agent_factory.environment.interop.seat import Sight
 from agent_factory.environment.interop.stage import Stage
 from agent_factory.environment.scenario import draw_scenarios
 

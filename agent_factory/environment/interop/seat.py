@@ -9,8 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from pydantic import ValidationError
-
 from agent_factory.agent.loop import Limits
 from agent_factory.agent.toolbox import ToolResult
 from agent_factory.contracts.message import Message, Tool
@@ -140,12 +138,3 @@ class Seat:
         if self._task is None or self._over:
             raise ConflictError("no episode is running: reset first")
         return self._task
-
-
-def read_action(text: str | bytes) -> Message | None:
-    """The assistant message in JSON text, None where it is something else."""
-    try:
-        message = Message.model_validate_json(text)
-    except ValidationError:
-        return None
-    return message if message.role == "assistant" else None

@@ -20,7 +20,7 @@ def env():
 
 
 def act(env, **message):
-    return env.step(Message(role="assistant", **message).model_dump_json())
+    return env.step(json.dumps(Message(role="assistant", **message).to_wire()))
 
 
 def play(env, scenario):
