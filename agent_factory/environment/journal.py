@@ -50,12 +50,15 @@ class Journal:
                 self._artifacts.write_traces(self._name(place), [piece[name] for name in self._pieces[place]])
             del self._waiting[place]
 
-    def finish(self) -> None:
-        """Write the whole file from the pieces and drop them; a file that another worker has written stays."""
+    def finish(self) -> bool:
+        """Write the whole file from the pieces and drop them; False where another worker has written it."""
+        wrote = False
         with self._unless_finished():
             if not self._artifacts.exists(self._path):
                 self._artifacts.write_traces(self._path, self._read_all())
+                wrote = True
         self.drop()
+        return wrote
 
     def drop(self) -> None:
         """Drop all pieces, those of runs of another make too."""

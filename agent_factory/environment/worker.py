@@ -165,15 +165,15 @@ def _run(store: Store, artifacts: Artifacts, build: BuildSpec, job: Job, progres
         for trace in journal.read():
             tally.add(trace)
         asyncio.run(_play(artifacts, build, job, tally, journal))
-        # Tokens are counted by whoever finishes the run, also those of workers that were killed: each episode once.
-        spent.add_tokens(tally.prompt_tokens, tally.completion_tokens)
+        # Tokens are told by who writes the file, those of workers that were killed too: each episode's once.
+        if not tally.graded or journal.finish():
+            spent.add_tokens(tally.prompt_tokens, tally.completion_tokens)
     if not tally.graded:
         journal.drop()
         raise WorkerError(
             f"none of the {tally.done} episodes of {job.model.id} could be graded: {'; '.join(tally.causes)}. "
             "Mend the cause and run this again."
         )
-    journal.finish()
 
 
 def open_journal(artifacts: Artifacts, build: BuildSpec, job: Job) -> Journal:

@@ -69,9 +69,9 @@ def test_two_on_the_same_run_double_nothing(artifacts):
     one, two = open_one(artifacts), open_one(artifacts)
     fill(one)
     fill(two, IDS[:PIECE])
-    one.finish()
+    assert one.finish()
     fill(two, IDS[PIECE:])
-    two.finish()
+    assert not two.finish()
 
     assert read(artifacts) == IDS
     assert not artifacts.exists("builds/b/rollouts/M1.parts")
