@@ -109,7 +109,7 @@ def _admitted(key: str | None = None, host: str = "127.0.0.1", **headers: str) -
         guard.Guard(_greet, keyring, Doorman(settings, keyring)), base_url="http://localhost", client=(host, 50000)
     )
     try:
-        with client.websocket_connect("/ws", headers=headers):
+        with client.websocket_connect("ws://localhost/ws", headers=headers):
             return True
     except WebSocketDisconnect:
         return False
