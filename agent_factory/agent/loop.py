@@ -160,8 +160,7 @@ class Conversation:
             if is_end(error):
                 raise
             raise _HaltError(f"engine: {type(error).__name__}: {error}", "engine") from error
-        _require_writable(result)
-        return result
+        return _check_result(result)
 
     def _sampling_of_step(self) -> Sampling:
         # A seed makes the whole conversation repeatable; each step draws from a stream of its own.
@@ -225,12 +224,15 @@ class Conversation:
         )
 
 
-def _require_writable(result: ChatResult) -> None:
-    """End the turn where an action cannot be kept: its text or arguments hold half a character."""
+def _check_result(result: object) -> ChatResult:
+    """An engine's result that can be kept: one whose text or arguments hold half a character ends the turn."""
+    if not isinstance(result, ChatResult):
+        raise _HaltError(f"engine: it answered with {repr(result)[:200]}, expected a ChatResult", "engine")
     try:
         result.message.model_dump_json()
     except ValueError as error:
         raise _HaltError(f"malformed: the action cannot be written as UTF-8: {error}", "agent") from error
+    return result
 
 
 def _mend_text(text: str) -> str:

@@ -1,4 +1,4 @@
-"""The pulse of an event loop: how long it stood still because something in the process blocked it.
+"""The pulse of an event loop: how long it was late, because one thing blocked it or all together were too much.
 
 Invariant: who waited meanwhile is not blamed alone: a deadline that passed in a standstill says so.
 """
@@ -34,9 +34,9 @@ class Pulse:
     def explain(self, failure: str, before: float) -> str:
         """A failure with the standstill in which it came about, if ``stood_still`` was ``before`` at its beginning."""
         seconds = self.stood_still - before
-        if not seconds or "deadline:" not in failure:
+        if not seconds or " within " not in failure:
             return failure
-        return f"{failure}; for {seconds:.1f} s of that, something in the process let nothing else run"
+        return f"{failure}; for {seconds:.1f} s of that, the process was busy elsewhere and nobody was served"
 
     def _wait(self) -> None:
         self._due = time.monotonic() + BEAT

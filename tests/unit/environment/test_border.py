@@ -152,7 +152,7 @@ async def test_who_missed_a_deadline_in_a_standstill_says_so(recipe, draw, monke
     )
     assert trace.fault == "engine"
     assert "the model gave no answer within 0.2 s; for" in trace.failure
-    assert "something in the process let nothing else run" in trace.failure
+    assert "the process was busy elsewhere" in trace.failure
 
 
 @pytest.mark.parametrize(
@@ -246,6 +246,16 @@ async def test_an_engine_may_raise_what_it_likes(recipe, draw, error):
     (trace,) = await run_episodes([draw("L1", "track_order")], recipe, Engine(fail), "m", shielded=False)
     assert (trace.outcome, trace.fault) == (None, "engine")
     assert f"engine: {type(error).__name__}" in trace.failure
+
+
+@pytest.mark.parametrize("answer", [None, "done", {"role": "assistant"}])
+async def test_an_engine_that_answers_with_something_else_is_named(recipe, draw, answer):
+    async def tell(request):
+        return answer
+
+    (trace,) = await run_episodes([draw("L1", "track_order")], recipe, Engine(tell), "m", shielded=False)
+    assert (trace.outcome, trace.fault) == (None, "engine")
+    assert trace.failure == f"engine: it answered with {answer!r}, expected a ChatResult"
 
 
 async def test_an_action_that_cannot_be_written_is_the_agents_fault(recipe, draw, moves):
