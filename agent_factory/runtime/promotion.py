@@ -18,6 +18,7 @@ from agent_factory.contracts.release import Agent, Deployment, Release
 from agent_factory.contracts.session import SessionMemory
 from agent_factory.core import clock, table
 from agent_factory.core.artifact import Artifacts, open_artifacts
+from agent_factory.core.buildfile import EnvironmentSection
 from agent_factory.core.digest import digest_folder, digest_json
 from agent_factory.core.error import ConflictError
 from agent_factory.core.recipe import Recipe
@@ -40,7 +41,8 @@ def release_build(store: Store, recipe: Recipe, build_id: str, artifacts: Artifa
 
     Made once: asked again it is the release that stands, whatever became of the recipe since.
     Raises ConflictError where there is no report, the report does not say PASS (with its reasons),
-    the candidate's files are not what was evaluated, or the recipe was changed since the order.
+    the candidate's files are not what was evaluated, the recipe was changed since the order, or the candidate
+    was evaluated in a kind of environment whose tools a session does not have.
     """
     from agent_factory.agent.openapi import read_tools
 
@@ -53,6 +55,7 @@ def release_build(store: Store, recipe: Recipe, build_id: str, artifacts: Artifa
     if known and (known.report, known.model_digest) == (report.id, model.digest):
         return known
     _require_same(recipe, build)
+    _require_http(build)
     release = Release(
         id=release_id(build_id),
         project=build.project,
@@ -70,6 +73,15 @@ def release_build(store: Store, recipe: Recipe, build_id: str, artifacts: Artifa
     artifacts.write_text(openapi_path(release.id), json.dumps(recipe.openapi, ensure_ascii=False))
     store.put(release)
     return store.get(Release, release.id)
+
+
+def _require_http(build: BuildSpec) -> None:
+    kind = EnvironmentSection.read(build.settings).kind
+    if kind != "http":
+        raise ConflictError(
+            f"build {build.id!r} was evaluated in environments of the kind {kind!r}: live sessions act through the tools "
+            "of openapi.yaml only, which this model never used, so it is not released. Its report and models stand."
+        )
 
 
 def require_pass(store: Store, build_id: str) -> EvalReport:

@@ -3,7 +3,7 @@ from typing import Any
 
 import pytest
 
-from agent_factory.contracts import Agent, Deployment, Release
+from agent_factory.contracts import Agent, BuildSpec, Deployment, Release
 from agent_factory.core.error import ConflictError, NotFoundError
 from agent_factory.core.recipe import Recipe
 from agent_factory.runtime.agent import create_agent
@@ -58,6 +58,16 @@ def test_a_recipe_that_was_changed_since_the_order_is_refused(plant: Any, tmp_pa
     (copy / "policy.md").write_text("Be rude.")
     with pytest.raises(ConflictError, match="Order a new build"):
         release_build(plant.store, Recipe(copy), "b1", plant.artifacts)
+
+
+def test_a_model_that_was_evaluated_with_other_tools_than_a_session_has_is_refused(plant: Any) -> None:
+    plant.report()
+    build = plant.store.get(BuildSpec, "b1")
+    settings = {**build.settings, "environment": {"kind": "browser"}}
+    plant.store.put(build.model_copy(update={"settings": settings}), replace=True)
+    with pytest.raises(ConflictError, match=r"of the kind 'browser': live sessions act through the tools"):
+        release(plant)
+    assert plant.store.find(Release) == []
 
 
 def test_a_release_that_stands_is_found_again_after_the_recipe_was_edited(plant: Any, tmp_path: Path) -> None:
