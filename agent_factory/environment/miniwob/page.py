@@ -51,6 +51,16 @@ class Page:
             raise LookupError(f"there is no {role} {name or text or ''!r} on the page")
         return found[0]
 
+    def bare_place(self, button: Element) -> tuple[float, float]:
+        """Where a button may be pressed: its middle, or near a corner where another one covers that."""
+        left, top, width, height = button.box
+        corners = [(left + width * x, top + height * y) for x in (0.1, 0.9) for y in (0.1, 0.9)]
+        others = [other.box for other in self.all("button") if other != button]
+        for x, y in (button.middle, *corners):
+            if not any(a <= x <= a + w and b <= y <= b + h for a, b, w, h in others):
+                return x, y
+        raise LookupError(f"the button {button.name!r} is covered by others")
+
 
 def _read(line: str) -> Element | None:
     match = _LINE.match(line)

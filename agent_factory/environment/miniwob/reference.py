@@ -1,4 +1,4 @@
-"""Reference solutions of some of MiniWoB++'s tasks: what is seen so far, to what is done next.
+"""Reference solutions of some of MiniWoB++'s tasks: from what is seen so far to what is done next.
 
 A plan is a pure function of the task's words and the observations so far, the first of them before any action;
 it gives all moves that it knows by then. Invariant: it reads what an agent reads and nothing of the page's insides.
@@ -48,8 +48,7 @@ def _quoted(asked: str) -> list[str]:
 
 
 def _listed(asked: str) -> list[str]:
-    told = re.search(r"Select (.*?)(?: from the (?:scroll )?list)? and click Submit", asked)
-    names = told.group(1) if told else ""
+    names = "".join(re.findall(r"Select (.*?)(?: from the (?:scroll )?list)? and click Submit", asked))
     return [] if names == "nothing" else names.split(", ")
 
 
@@ -68,7 +67,8 @@ def _click_quoted(asked: str, seen: Sequence[Page]) -> Iterator[Move]:
 
 def _click_capitals(asked: str, seen: Sequence[Page]) -> Iterator[Move]:
     for name in re.findall(r"button ([A-Z]+)", asked):
-        yield _click(seen[0].one("button", name))
+        x, y = seen[0].bare_place(seen[0].one("button", name))
+        yield "mouse_click_xy", {"x": x, "y": y}
 
 
 def _click_dialog_button(asked: str, seen: Sequence[Page]) -> Iterator[Move]:
