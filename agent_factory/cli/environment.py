@@ -12,6 +12,7 @@ from agent_factory.cli.desk import open_desk, response
 from agent_factory.cli.env_server import serve
 from agent_factory.cli.number import MOST, Seed, number
 from agent_factory.cli.output import JsonFlag, show
+from agent_factory.cli.production import from_trace
 from agent_factory.cli.replay import replay, rescore
 from agent_factory.core.error import InputError
 
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 app = typer.Typer(help="Environments: scenarios, run, trace, replay, rescore, serve.", no_args_is_help=True)
 app.command("replay")(replay)
 app.command("rescore")(rescore)
+app.command("from-trace")(from_trace)
 app.command("serve")(serve)
 
 

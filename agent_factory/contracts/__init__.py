@@ -25,6 +25,7 @@ from agent_factory.contracts.evaluation import (
 from agent_factory.contracts.fault import Fault
 from agent_factory.contracts.message import Message, Tool, ToolCall
 from agent_factory.contracts.model import ModelManifest, ModelStage
+from agent_factory.contracts.production import Reconstruction
 from agent_factory.contracts.record import DEFAULT_PROJECT, Json, Part, Record
 from agent_factory.contracts.release import Agent, Deployment, Release, Session
 from agent_factory.contracts.reward import RewardConfig
@@ -76,6 +77,7 @@ __all__ = [
     "Part",
     "Persona",
     "Pool",
+    "Reconstruction",
     "Record",
     "Release",
     "Reply",

@@ -42,13 +42,17 @@ class BuildSection(Section):
 
 
 class CodeSection(Section):
-    """``[recipe]``: where the recipe's own code is, each as ``module:function``; a ``judge`` may be left out."""
+    """``[recipe]``: where the recipe's own code is, each as ``module:function``.
+
+    ``judge`` and ``from_trace`` may be left out.
+    """
 
     simulator: str
     scenarios: str
     predecessor: str
     demo_state: str
     judge: str | None = None
+    from_trace: str | None = None
 
     def targets(self) -> dict[str, str]:
         """What is named, by part."""

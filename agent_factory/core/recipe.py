@@ -29,7 +29,7 @@ from agent_factory.core.settings import get_settings
 
 # What no answer of a tool comes from: orders, bounds, names for redaction; and the parts that draw, play or judge.
 _NO_WORLD = frozenset({"build.toml", "gate.toml", "names.txt", "__pycache__"})
-_NO_WORLD_PARTS = ("scenarios", "predecessor", "judge")
+_NO_WORLD_PARTS = ("scenarios", "predecessor", "judge", "from_trace")
 _MAX_OPENAPI = 2_000_000
 """Characters of an openapi.yaml: beyond that, reading it takes minutes, and no agent has so many tools."""
 

@@ -37,6 +37,7 @@ ENDPOINTS = [
     "POST /env/run",
     "GET /env/run/{run_id}/trace",
     "POST /env/scenarios/written",
+    "POST /env/from-trace",
     "POST /env/replay",
     "GET /env/trace/{trace_id}",
     "POST /env/rescore",

@@ -39,6 +39,7 @@ class Call(NamedTuple):
     arguments: dict[str, Any]
     result: Result | None
     status: Any
+    error: str = ""
 
     @property
     def order(self) -> str:
@@ -69,7 +70,7 @@ class Record:
         self.results = " ".join(message.content or "" for message in messages if message.role == "tool")
         self.calls = list(_read_calls(trace))
         self.requests = _read_requests(self.said)
-        self._emails = {found.lower() for text in self.said for found in _EMAIL.findall(text)}
+        self.emails = list(dict.fromkeys(found.lower() for text in self.said for found in _EMAIL.findall(text)))
 
     @property
     def answer(self) -> str:
@@ -86,6 +87,12 @@ class Record:
         """The calls with these arguments that failed with a status."""
         return [c for c in self.calls if c.status == status and arguments.items() <= c.arguments.items()]
 
+    def find_hit(self, status: int) -> Iterator[tuple[int, Call]]:
+        """The calls that failed with a status, each with which call of its tool it was, from 1."""
+        for place, call in enumerate(self.calls):
+            if call.status == status:
+                yield sum(one.name == call.name for one in self.calls[: place + 1]), call
+
     def look_up(self, order: str, before: int | None = None) -> Result | None:
         """What ``get_order`` first told of an order, among the first ``before`` calls."""
         found = (call.result for call in self.calls[:before] if call.name == "get_order" and call.order == order)
@@ -101,7 +108,7 @@ class Record:
 
     def is_strangers(self, order: Result) -> bool:
         """Whether an order as it was looked up has another e-mail address than the customer gave."""
-        return str(order.get("email", "")).lower() not in self._emails
+        return str(order.get("email", "")).lower() not in self.emails
 
 
 def _read_calls(trace: Trace) -> Iterator[Call]:
@@ -115,14 +122,15 @@ def _read_calls(trace: Trace) -> Iterator[Call]:
             yield Call(call.name, dict(call.arguments), *_read_result(message.content or ""))
 
 
-def _read_result(content: str) -> tuple[Result | None, Any]:
+def _read_result(content: str) -> tuple[Result | None, Any, str]:
     try:
         told = json.loads(content)
     except ValueError:
-        return None, None
+        return None, None, content
     if not isinstance(told, dict):
-        return None, None
-    return (None, told.get("status")) if "error" in told or "detail" in told else (told, None)
+        return None, None, content
+    failed = "error" in told or "detail" in told
+    return (None, told.get("status"), str(told.get("error", ""))) if failed else (told, None, "")
 
 
 def _read_requests(said: list[str]) -> list[Request]:

@@ -1,0 +1,1 @@
+"""Scenarios from production: failed traces, without personal data, rebuilt and admitted if they reproduce."""
