@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import errno
 import json
+import tempfile
 import uuid
 from collections.abc import Generator, Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -61,6 +62,20 @@ class Artifacts:
         if "file" not in self.files.protocol:
             raise StorageError(f"artifact {path!r} is at {self.place!r}, which is not a local folder")
         return Path(self.locate(path))
+
+    @contextmanager
+    def at_hand(self, path: str) -> Generator[Path]:
+        """A folder of artifacts as a local path for the block: itself, or a copy where it is on another machine."""
+        if "file" in self.files.protocol:
+            yield self.local(path)
+            return
+        with tempfile.TemporaryDirectory(prefix="agent-factory-") as folder:
+            self._require(path)
+            try:
+                self.files.get(f"{self.locate(path)}/", f"{folder}/", recursive=True)
+            except OSError as error:
+                raise StorageError(f"artifact {path!r} could not be copied from {self.place!r}: {error}") from error
+            yield Path(folder)
 
     def exists(self, path: str) -> bool:
         """Whether the artifact is there, and so whole."""

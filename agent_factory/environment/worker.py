@@ -15,6 +15,7 @@ import faulthandler
 import sys
 import traceback
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import NamedTuple
 
 from agent_factory.agent.loop import Limits
@@ -164,7 +165,8 @@ def _run(store: Store, artifacts: Artifacts, build: BuildSpec, job: Job, progres
     ) as spent:
         for trace in journal.read():
             tally.add(trace)
-        asyncio.run(_play(artifacts, build, job, tally, journal))
+        with artifacts.at_hand(job.model.path) as folder:
+            asyncio.run(_play(artifacts, build, job, tally, journal, folder))
         # Tokens are told by who writes the file, those of workers that were killed too: each episode's once.
         if not tally.graded or journal.finish():
             spent.add_tokens(tally.prompt_tokens, tally.completion_tokens)
@@ -185,11 +187,11 @@ def open_journal(artifacts: Artifacts, build: BuildSpec, job: Job) -> Journal:
     return Journal(artifacts, job.path, digest_json(made_of), ids)
 
 
-async def _play(artifacts: Artifacts, build: BuildSpec, job: Job, tally: Tally, journal: Journal) -> None:
+async def _play(artifacts: Artifacts, build: BuildSpec, job: Job, tally: Tally, journal: Journal, folder: Path) -> None:
     from agent_factory.gateway.gateway import open_gateway
 
     model, settings = job.model, RolloutSection.read(build.settings, build.id)
-    gateway = open_gateway({model.id: artifacts.local(model.path)}, digests={model.id: model.digest})
+    gateway = open_gateway({model.id: folder}, digests={model.id: model.digest})
 
     def keep(trace: Trace) -> None:
         journal.add(trace)

@@ -18,9 +18,10 @@ def trace(name, failure=None):
     return Trace(id=name, created_at=NOW, started_at=NOW, source="rollout", steps=(), failure=failure)
 
 
-@pytest.fixture
-def artifacts(tmp_path):
-    return open_artifacts(str(tmp_path / "artifacts"))
+@pytest.fixture(params=["folder", "bucket"])
+def artifacts(tmp_path, request):
+    url = str(tmp_path / "artifacts") if request.param == "folder" else f"memory://{tmp_path.name}"
+    return open_artifacts(url)
 
 
 def open_one(artifacts, digest="a", ids=IDS):

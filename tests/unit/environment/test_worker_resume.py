@@ -128,6 +128,25 @@ def test_an_episode_is_played_and_counted_once(tmp_path, spec, played, monkeypat
     assert (run.state, run.done, run.total, run.measured["success_M1"]) == ("done", EPISODES, EPISODES, 1.0)
 
 
+def test_a_worker_far_from_its_artifacts_plays_a_copy_of_the_model(tmp_path, spec, played, monkeypatch):
+    store = open_store(f"sqlite:///{tmp_path}/factory.db")
+    artifacts, found = open_artifacts(f"memory://{tmp_path.name}"), []
+    store.put(spec)
+    make_scenario_set(store, artifacts, RECIPE, set_id="b-train", build="b", split="train", count=10, seed=0)
+    store.put(model("M1", "sft"))
+    artifacts.write_text("models/M1/part/weights", "1 2 3")
+
+    def open_one(place, digest, api_key):
+        found.append((place, (place / "part" / "weights").read_text()))
+        return Slow(0)
+
+    monkeypatch.setattr(gateway, "open_engine", open_one)
+    worker.run_rollouts(store, artifacts, spec)
+    assert [text for _, text in found] == ["1 2 3"]
+    assert not found[0][0].exists()
+    assert len(read(artifacts)) == EPISODES
+
+
 def test_episodes_that_all_broke_are_played_again(tmp_path, spec, played, monkeypatch):
     from agent_factory.core.error import WorkerError
 
