@@ -77,6 +77,10 @@ chromium: setup  ## install Chromium for the browser kind (as root; on Debian it
 		DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends chromium-headless-shell; \
 	else $(BIN)/playwright install --with-deps --only-shell chromium; fi
 
+openenv: setup  ## install the openenv package, to test and measure beside it, into .venv/openenv
+	$(BIN)/uv venv --quiet --allow-existing --python $(BIN)/python .venv/openenv
+	UV_FIND_LINKS="$$PIP_FIND_LINKS" $(BIN)/uv pip install --quiet --python .venv/openenv/bin/python openenv==0.10.0
+
 format: setup  ## put the code into its form
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .

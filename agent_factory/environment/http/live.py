@@ -49,11 +49,8 @@ class LiveTransport(httpx.AsyncBaseTransport):
         raise httpx.TooManyRedirects(f"more than {_MAX_REDIRECTS} redirects", request=request)
 
     async def _ask(self, request: httpx.Request, body: bytes) -> httpx.Response:
-        origin = origin_of(request.url)
-        if origin not in self._allow:
-            raise httpx.UnsupportedProtocol(f"{origin} is not on the allow-list", request=request)
         async with asyncio.timeout(request.extensions.get("timeout", {}).get("read") or SECONDS):
-            sent = self._address(request, body, await self._resolve(request))
+            sent = self._address(request, body, await resolve(request, self._allow))
             response = await self._network.handle_async_request(sent)
             try:
                 return await self._read(response, request)
@@ -70,23 +67,6 @@ class LiveTransport(httpx.AsyncBaseTransport):
         extensions = {**request.extensions, "sni_hostname": request.url.host}
         url = request.url.copy_with(host=address)
         return httpx.Request(request.method, url, headers=headers, content=body, extensions=extensions)
-
-    async def _resolve(self, request: httpx.Request) -> str:
-        """The address of the host; one that is not public only where the list names it."""
-        url = request.url
-        port = url.port or (443 if url.scheme == "https" else 80)
-        try:
-            found = await asyncio.get_running_loop().getaddrinfo(url.host, port, type=socket.SOCK_STREAM)
-        except OSError as error:
-            raise httpx.ConnectError(f"{url.host!r} has no address: {error}", request=request) from error
-        address = str(found[0][4][0])
-        named = origin_of(url.copy_with(host=address)) in self._allow or url.host == "localhost"
-        if not ip_address(address).is_global and not named:
-            raise httpx.ConnectError(
-                f"{url.host!r} leads to {address}, which is not public; if it is meant, list that address in allow",
-                request=request,
-            )
-        return address
 
     async def _read(self, response: httpx.Response, request: httpx.Request) -> httpx.Response:
         if response.headers.get("content-encoding", "identity") != "identity":
@@ -106,6 +86,26 @@ class LiveTransport(httpx.AsyncBaseTransport):
     async def aclose(self) -> None:
         """Close the connections."""
         await self._network.aclose()
+
+
+async def resolve(request: httpx.Request, allow: frozenset[str]) -> str:
+    """The address of the host; one that is not public only where the list names it. ConnectError else."""
+    url = request.url
+    if origin_of(url) not in allow:
+        raise httpx.UnsupportedProtocol(f"{origin_of(url)} is not on the allow-list", request=request)
+    port = url.port or (443 if url.scheme == "https" else 80)
+    try:
+        found = await asyncio.get_running_loop().getaddrinfo(url.host, port, type=socket.SOCK_STREAM)
+    except OSError as error:
+        raise httpx.ConnectError(f"{url.host!r} has no address: {error}", request=request) from error
+    address = str(found[0][4][0])
+    named = origin_of(url.copy_with(host=address)) in allow or url.host == "localhost"
+    if not ip_address(address).is_global and not named:
+        raise httpx.ConnectError(
+            f"{url.host!r} leads to {address}, which is not public; if it is meant, list that address in allow",
+            request=request,
+        )
+    return address
 
 
 class LiveBackend:
