@@ -1,0 +1,88 @@
+"""TRL trains through our environments: a tiny random model for two steps, and rewards by the grade."""
+
+import os
+
+import pytest
+
+from agent_factory.core.error import InputError
+from agent_factory.environment.interop.trainer import grade_answers, open_environment_factory, to_rows
+
+os.environ["HF_HUB_DISABLE_TELEMETRY"] = "1"
+os.environ.setdefault("HF_HUB_OFFLINE", "1")
+
+
+@pytest.fixture
+def plain(scenarios):
+    """Scenarios without questions to the user."""
+    return [s for s in scenarios if s.solution.asks is None and s.solution.calls][:4]
+
+
+def play(environment, scenario):
+    """The reference solution by methods; the completion as TRL has it."""
+    environment.reset(scenario=scenario.id, prompt=[])
+    for call in scenario.solution.calls:
+        assert getattr(environment, call.name)(**call.arguments).startswith(("{", "["))
+    return [{"role": "tool", "content": "x"}, {"role": "assistant", "content": scenario.solution.answer}]
+
+
+def test_methods_are_the_tools_with_their_schemas(recipe, plain):
+    from transformers.utils import get_json_schema
+
+    with open_environment_factory(recipe, plain) as make:
+        schema = get_json_schema(make().get_order)["function"]
+    assert (schema["name"], schema["parameters"]["required"]) == ("get_order", ["order_id"])
+    assert schema["description"]
+
+
+def test_rewards_are_the_grades(recipe, plain):
+    with open_environment_factory(recipe, plain) as make:
+        environments = [make() for _ in plain]
+        solved = [play(*pair) for pair in zip(environments, plain, strict=True)]
+        assert grade_answers(solved, environments) == [1.0] * len(plain)
+        assert grade_answers([said[:1] for said in solved], environments) == [0.0] * len(plain)
+        environments[0].reset(scenario=plain[0].id)
+        assert grade_answers([[{"role": "assistant", "content": "I am sorry."}]], environments[:1]) == [0.0]
+
+
+def test_scenarios_with_other_tools_are_refused(recipe, plain):
+    other = plain[0].model_copy(update={"id": "other", "tools": plain[0].tools[:1]})
+    with pytest.raises(InputError, match="the same tools"), open_environment_factory(recipe, [*plain, other]):
+        pass
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_a_trainer_takes_two_steps(recipe, plain, tmp_path, monkeypatch):
+    from datasets import Dataset
+    from trl import GRPOConfig, GRPOTrainer
+    from trl.chat_template_utils import qwen3_template
+
+    from agent_factory.training.nano import create_model, train_tokenizer
+    from agent_factory.training.setting import NanoSettings
+
+    monkeypatch.setenv("TRL_EXPERIMENTAL_SILENCE", "1")
+    settings = NanoSettings(vocabulary=300, hidden=32, layers=1, heads=2, intermediate=64, context=512)
+    tokenizer = train_tokenizer([s.opening for s in plain], settings)
+    tokenizer.response_template = qwen3_template
+    options = GRPOConfig(
+        output_dir=str(tmp_path),
+        max_steps=2,
+        per_device_train_batch_size=4,
+        num_generations=2,
+        max_completion_length=24,
+        report_to=[],
+        use_cpu=True,
+        save_strategy="no",
+        logging_steps=1,
+    )
+    with open_environment_factory(recipe, plain) as make:
+        trainer = GRPOTrainer(
+            model=create_model(tokenizer, settings, 0),
+            processing_class=tokenizer,
+            reward_funcs=grade_answers,
+            train_dataset=Dataset.from_list(to_rows(recipe, plain)),
+            environment_factory=make,
+            args=options,
+        )
+        trainer.train()
+    told = [line["reward"] for line in trainer.state.log_history if "reward" in line]
+    assert told == [0.0, 0.0]
