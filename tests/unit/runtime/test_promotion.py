@@ -65,7 +65,7 @@ def test_a_model_that_was_evaluated_with_other_tools_than_a_session_has_is_refus
     build = plant.store.get(BuildSpec, "b1")
     settings = {**build.settings, "environment": {"kind": "browser"}}
     plant.store.put(build.model_copy(update={"settings": settings}), replace=True)
-    with pytest.raises(ConflictError, match=r"of the kind 'browser': live sessions act through the tools"):
+    with pytest.raises(ConflictError, match=r"of the kind 'browser': live sessions act by the tools"):
         release(plant)
     assert plant.store.find(Release) == []
 
