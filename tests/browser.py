@@ -1,26 +1,25 @@
 """A site of pages given by hand, and an episode in it, for tests in a real Chromium."""
 
 import contextlib
-import shutil
-from pathlib import Path
 
 import httpx
 import pytest
 
 from agent_factory.contracts import ToolCall
-from agent_factory.environment.browser.setting import DEBIAN, BrowserSection
+from agent_factory.core.error import InputError
+from agent_factory.environment.browser.setting import BrowserSection, find_executable
 
 ORIGIN = "https://site.test"
 
 
 def find_chromium():
-    """Skip with the reason where there is no Chromium."""
+    """Chromium's path by the browser kind's own search; skip with the reason where there is none."""
     sync = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
-    if any(map(shutil.which, DEBIAN)):
-        return
     with sync.sync_playwright() as driver:
-        if not Path(driver.chromium.executable_path).exists():
-            pytest.skip(f"there is no Chromium: neither {' nor '.join(DEBIAN)} on PATH, nor Playwright's own")
+        try:
+            return find_executable(None, driver.chromium.executable_path)
+        except InputError as error:
+            pytest.skip(str(error))
 
 
 class PageSite:

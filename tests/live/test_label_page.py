@@ -25,10 +25,10 @@ from agent_factory.data.clean import clean_day
 from agent_factory.data.event import write_events_day
 from agent_factory.data.label import label_day
 from agent_factory.data.labelling.feedback import read_feedback, read_preferences
+from tests.browser import find_chromium
 
 DAY = "2026-11-20"
 KEY = "s3cret"
-CHROMIUM = Path("/usr/bin/chromium")
 FLAGS = [
     "--no-sandbox",
     "--disable-gpu",
@@ -45,10 +45,8 @@ pytestmark = pytest.mark.live
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Any]:
     playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
+    path = find_chromium()
     with playwright.sync_playwright() as driver:
-        path = CHROMIUM if CHROMIUM.exists() else Path(driver.chromium.executable_path)
-        if not path.exists():
-            pytest.skip(f"there is no Chromium: neither {CHROMIUM} nor Playwright's own")
         browser = driver.chromium.launch(executable_path=str(path), args=FLAGS)
         yield browser
         browser.close()
