@@ -11,7 +11,7 @@ from rich.table import Table
 
 from benchmarks.figure import Figure
 
-NAMES = ("load", "ingest", "redaction", "growth", "replay", "rollouts", "round", "bfcl", "browser")
+NAMES = ("load", "ingest", "redaction", "growth", "replay", "rollouts", "round", "bfcl", "browser", "interop")
 LATEST = Path(__file__).parent / "latest.json"
 
 

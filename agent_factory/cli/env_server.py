@@ -46,5 +46,6 @@ def serve(
         log_level="warning",
         ws="websockets-sansio",
         ws_max_size=MESSAGE_BYTES,
+        ws_per_message_deflate=False,
         timeout_graceful_shutdown=10,
     )
