@@ -69,6 +69,17 @@ def build_check(key: dg.AssetKey, **options: Any) -> Callable[..., Any]:
     return _check(key, BUILD, options)
 
 
+def build_warning(key: dg.AssetKey, **options: Any) -> Callable[..., Any]:
+    """Declare a check of a BUILD asset that stops nothing and is told in Dagster alone."""
+
+    def declare(body: Callable[..., Any]) -> dg.AssetChecksDefinition:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", dg.PreviewWarning)
+            return dg.asset_check(asset=key, partitions_def=BUILD, **options)(body)
+
+    return declare
+
+
 def _check(key: dg.AssetKey, axis: dg.PartitionsDefinition, options: dict[str, Any]) -> Callable[..., Any]:
     made = dg.asset_check(asset=key, blocking=True, partitions_def=axis, **options)
 

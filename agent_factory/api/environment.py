@@ -14,6 +14,7 @@ from agent_factory.api.episode import order_episodes
 from agent_factory.api.error import tell
 from agent_factory.api.order import OrderReply, accept
 from agent_factory.contracts.build import BuildSpec, Order, OrderState
+from agent_factory.contracts.evaluation import LevelCheck
 from agent_factory.contracts.record import Name, Part
 from agent_factory.contracts.scenario import ScenarioSet, Split
 from agent_factory.contracts.trace import Trace
@@ -143,6 +144,14 @@ def show_traces(
         next_offset=offset + limit if more else None,
         traces=traces[:limit],
     )
+
+
+@router.get("/levels/{build_id}", summary="Levels beside measured success", responses=tell(404, 422))
+def show_levels(build_id: str, context: Ctx) -> LevelCheck:
+    """Success by model and level of what a build or an ordered run played, and levels easier than the one before."""
+    from agent_factory.evaluation.level import check_build_levels
+
+    return check_build_levels(context.store, context.artifacts, build_id, context.project)
 
 
 def list_traces(context: Context, order: str) -> list[str]:

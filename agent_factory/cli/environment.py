@@ -78,6 +78,20 @@ def order_rollout(
     show(order_run(body, response(), open_desk(), key), as_json)
 
 
+@app.command("levels")
+def show_levels(
+    build: Annotated[str, typer.Argument(help="A build, or a run that was ordered.")], as_json: JsonFlag = False
+) -> None:
+    """Compare declared levels with measured success; exit 1 where one is measurably easier than the one before."""
+    from agent_factory.api import environment as room
+    from agent_factory.evaluation.level import describe_levels
+
+    found = room.show_levels(build, open_desk())
+    show(found if as_json else describe_levels(found), as_json)
+    if found.easier:
+        raise typer.Exit(1)
+
+
 @app.command("trace")
 def show_trace(
     run: str,

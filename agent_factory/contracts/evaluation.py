@@ -10,6 +10,7 @@ from typing import Literal, Self
 from pydantic import Field, model_validator
 
 from agent_factory.contracts.record import Count, Json, Name, Part, Record
+from agent_factory.contracts.trace import Source
 
 Verdict = Literal["PASS", "FAIL"]
 
@@ -21,6 +22,32 @@ class Measure(Part):
     low: float
     high: float
     n: Count
+
+
+class LevelShare(Part):
+    """Success of one model in one level; ``source`` says in what sort of episodes (rollout, evaluation)."""
+
+    source: Source
+    model: Name
+    level: str
+    success: Measure
+
+
+class EasierLevel(Part):
+    """A level whose whole interval lies above that of the level ``before`` it, which is declared easier."""
+
+    source: Source
+    model: Name
+    level: str
+    before: str
+
+
+class LevelCheck(Part):
+    """What models reached in each level of a build's scenarios, and where the order is not the declared one."""
+
+    build: Name
+    levels: tuple[LevelShare, ...]
+    easier: tuple[EasierLevel, ...]
 
 
 class ModelScore(Part):

@@ -29,6 +29,7 @@ _OPENS, _OPEN_SECONDS = time(8, tzinfo=UTC), 10 * 3600
 _ELSEWHERE = frozenset({"build.toml", "gate.toml", "names.txt"})
 _TOLD = frozenset({"level", "kind", "template", "sample"})
 _MAKERS = ("simulator", "scenarios", "predecessor")
+_ONLOOKERS = ("judge", "from_trace")
 
 
 def days_before(day: date, count: int) -> list[str]:
@@ -48,20 +49,19 @@ def describe_makers(recipe: Recipe, settings: RecipeSettings) -> dict[str, str]:
 
 def _digest_world(recipe: Recipe) -> dict[str, str]:
     files = sorted(path for path in recipe.folder.rglob("*") if path.is_file() and "__pycache__" not in path.parts)
-    judge = _find_judge(recipe)
-    made_by = [path for path in files if path.suffix != ".md" and (judge is None or not path.is_relative_to(judge))]
+    onlookers = _find_onlookers(recipe)
+    made_by = [path for path in files if path.suffix != ".md" and not any(map(path.is_relative_to, onlookers))]
     named = {path.relative_to(recipe.folder).as_posix(): path for path in made_by}
     return {name: digest_bytes(path.read_bytes()) for name, path in named.items() if name not in _ELSEWHERE}
 
 
-def _find_judge(recipe: Recipe) -> Path | None:
-    """Where the judge's code is, unless the world is made by the same."""
-    target = recipe.target_of("judge")
-    if not isinstance(target, str):
-        return None
-    makers = (recipe.target_of(part) for part in _MAKERS)
-    judge = recipe.source_of(target)
-    return None if judge in [recipe.source_of(maker) for maker in makers if isinstance(maker, str)] else judge
+def _find_onlookers(recipe: Recipe) -> list[Path]:
+    """Where the code is that looks at traces (the judge, the hook from_trace), unless the world is made by the same."""
+    makers, onlookers = (
+        [recipe.source_of(target) for part in parts if isinstance(target := recipe.target_of(part), str)]
+        for parts in (_MAKERS, _ONLOOKERS)
+    )
+    return [place for place in onlookers if place not in makers]
 
 
 def make_traffic(

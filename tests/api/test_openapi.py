@@ -38,6 +38,7 @@ ENDPOINTS = [
     "GET /env/run/{run_id}/trace",
     "POST /env/scenarios/written",
     "POST /env/from-trace",
+    "GET /env/levels/{build_id}",
     "POST /env/replay",
     "GET /env/trace/{trace_id}",
     "POST /env/rescore",

@@ -161,7 +161,7 @@ def test_a_recipe_without_a_hook_takes_a_solution_alone(recipe, failed, monkeypa
 
 def test_a_hook_that_raises_or_gives_other_things_is_the_recipes_fault(recipe, failed, replace_part, take):
     for hook, told in ((lambda trace: 1 / 0, "ZeroDivisionError"), (lambda trace: {}, "returned a dict")):
-        replace_part("judge.production:rebuild", hook)
+        replace_part("production:rebuild", hook)
         with pytest.raises(RecipeError, match=told):
             take(failed[:1])
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from .record import TOOLS, Call, Record, Request
+from ..judge.record import TOOLS, Call, Record, Request  # noqa: TID252 - a recipe has no name of its own to import by
 
 _ENDED = ("cancelled", "refunded", "exchanged")
 _ORDINARY = {"cancel": "processing", "address": "processing", "track": "shipped", "orders": "processing"}
