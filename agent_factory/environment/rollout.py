@@ -105,6 +105,7 @@ class _Batch:
 
     async def _work(self, on_trace: Callable[[Trace], None] | None) -> None:
         for i, (scenario, sample) in self._left:
+            await asyncio.sleep(0)  # an agent that never waits must not keep the loop's timers from their turn
             trace = await self._play_one(scenario, sample)
             if self._keep:
                 self.traces[i] = trace
