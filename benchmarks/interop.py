@@ -2,7 +2,8 @@
 
 Sessions: OpenEnv's scaling test. An environment only waits one second a step; n clients at once connect, reset,
 step and leave; n holds where 99.5 % succeed and 99 % are over within two seconds, connecting included. Both
-servers are one process bound to one core, the clients are the same code in this process, on the other cores.
+servers are one process bound to one core, the clients are the same code in this process, on the other cores. Ours runs
+as `factory env serve` runs it, with uvloop; openenv is as its package installs it, which brings none.
 Steps: ours is a tool of support_desk's simulator (routes, statuses, JSON, faults in front), in process as rollouts call
 it, and over our server; the peer's is an addition, which costs it nothing, over its server. One process each.
 """
@@ -13,10 +14,11 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, TypeVar
 
+import uvloop
 from websockets.asyncio.client import ClientConnection, connect
 
 from agent_factory.contracts import Scenario, ToolCall
@@ -58,7 +60,8 @@ if sys.argv[1] == "wait":
     ours.open_world = open_waits
 recipe = load_recipe("support_desk")
 app = ours.create_env_app(recipe, draw_scenarios(recipe, "train", 5, 0), bounds=ours.Bounds(sessions=4096))
-server = uvicorn.Server(uvicorn.Config(app, port=0, log_level="error", ws="websockets-sansio", ws_per_message_deflate=False))
+config = uvicorn.Config(app, port=0, log_level="error", ws="websockets-sansio", ws_per_message_deflate=False)
+server = uvicorn.Server(config)
 
 async def main():
     task = asyncio.create_task(server.serve())
@@ -67,8 +70,10 @@ async def main():
     print(server.servers[0].sockets[0].getsockname()[1], flush=True)
     await task
 
-asyncio.run(main())
+with asyncio.Runner(loop_factory=config.get_loop_factory()) as runner:
+    runner.run(main())
 """
+T = TypeVar("T")
 Step = Callable[[float], dict[str, Any]]
 
 
@@ -127,11 +132,17 @@ def _measure_sessions() -> Figure:
     )
 
 
+def _run(work: Coroutine[Any, Any, T]) -> T:
+    """Run the clients in the loop that takes least of the cores, for both servers."""
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        return runner.run(work)
+
+
 def _find_most(port: int, step: Step) -> int:
     most = 0
-    asyncio.run(_try(port, step, 16))
+    _run(_try(port, step, 16))
     for size in _SIZES:
-        share, slowest = asyncio.run(_try(port, step, size))
+        share, slowest = _run(_try(port, step, size))
         print(f"interop: {step.__name__} {size} sessions: {share:.1%} succeed, P99 {slowest:.2f} s")
         if share < _SHARE or slowest > _P99_SECONDS:
             return most
@@ -150,7 +161,10 @@ async def _try(port: int, step: Step, size: int) -> tuple[float, float]:
 
 async def _play(port: int, step: Step) -> float:
     begun = time.perf_counter()
-    async with asyncio.timeout(60), connect(f"ws://127.0.0.1:{port}/ws", proxy=None, open_timeout=60) as socket:
+    async with (
+        asyncio.timeout(60),
+        connect(f"ws://127.0.0.1:{port}/ws", proxy=None, compression=None, open_timeout=60) as socket,
+    ):
         await _ask(socket, "reset", {})
         await _ask(socket, "step", step(_WAIT))
         return time.perf_counter() - begun
@@ -170,9 +184,9 @@ def _measure_steps() -> list[Figure]:
     ours = asyncio.run(_step_in_process(scenario, call))
     action = {"type": "call_tool", "tool_name": call.name, "arguments": call.arguments}
     with _serve_ours("desk") as port:
-        wire = asyncio.run(_step_over_wire(port, action, {"scenario": scenario.id}))
+        wire = _run(_step_over_wire(port, action, {"scenario": scenario.id}))
     with serve_counter() as port:
-        peer = asyncio.run(_step_over_wire(port, {"amount": 0}, {}))
+        peer = _run(_step_over_wire(port, {"amount": 0}, {}))
     reach = ">= 5 x a step of an OpenEnv server"
     return [
         Figure(
@@ -204,7 +218,7 @@ async def _step_over_wire(port: int, action: dict[str, Any], given: dict[str, An
     """Steps a second of many sessions side by side; each begins anew every ten steps, on both sides."""
 
     async def one() -> None:
-        async with connect(f"ws://127.0.0.1:{port}/ws", proxy=None) as socket:
+        async with connect(f"ws://127.0.0.1:{port}/ws", proxy=None, compression=None) as socket:
             for number in range(_STEPS // 16):
                 if number % 10 == 0:
                     await _ask(socket, "reset", given)
