@@ -80,7 +80,8 @@ def _require_http(build: BuildSpec) -> None:
     if kind != "http":
         raise ConflictError(
             f"build {build.id!r} was evaluated in environments of the kind {kind!r}: live sessions act by the "
-            "tools of openapi.yaml only, which this model never used, so it is not released. Its report and models stand."
+            "tools of openapi.yaml only, which this model never used, so it is not released. "
+            "Its report and models stand."
         )
 
 
