@@ -273,3 +273,22 @@ async def test_an_executable_that_is_no_chromium_is_refused(tmp_path):
     with pytest.raises(InputError, match=r"Chromium at '.*' did not start"):
         async with open_site(executable=fake):
             pass
+
+
+async def test_the_mouse_hovers_drags_and_clicks_by_places_that_the_tree_tells():
+    page = """<style>* { user-select: none }</style><button onmouseenter="r.textContent='over'">Hover</button>
+      <div id=a role=img aria-label=A style="position:absolute;left:20px;top:100px;width:40px;height:40px"
+        onmousedown="r.textContent='down'"></div>
+      <div role=img aria-label=B style="position:absolute;left:200px;top:100px;width:40px;height:40px"
+        onmouseup="r.textContent+=' up'" ondblclick="r.textContent='double'"></div><p id=r></p>"""
+    async with open_site(boxes=True) as visit:
+        at = await visit(PageSite(index=page))
+        tree = await at.see()
+        assert "[box=200,100,40,40]" in tree
+        one, other = find_ref(tree, 'img "A"'), find_ref(tree, 'img "B"')
+        assert "over" in await at.see("hover", ref=find_ref(tree, 'button "Hover"'))
+        assert "down up" in await at.see("drag", startRef=one, endRef=other)
+        assert "over" in await at.see("hover", ref=find_ref(tree, 'button "Hover"'))
+        assert "down up" in await at.see("mouse_drag_xy", startX=40, startY=120, endX=220, endY=120)
+        assert "double" in await at.see("mouse_click_xy", x=220, y=120, doubleClick=True)
+        assert status(await at("mouse_click_xy", x=-1, y=0)) == 422
