@@ -48,8 +48,8 @@ def _quoted(asked: str) -> list[str]:
 
 
 def _listed(asked: str) -> list[str]:
-    names = "".join(re.findall(r"Select (.*?)(?: from the (?:scroll )?list)? and click Submit", asked))
-    return [] if names == "nothing" else names.split(", ")
+    names: str = "".join(re.findall(r"Select (.*?)(?: from the (?:scroll )?list)? and click Submit", asked))
+    return [name for name in names.split(", ") if name != "nothing"]
 
 
 def _number(asked: str) -> int:
