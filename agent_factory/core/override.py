@@ -35,7 +35,10 @@ def merge(recipe: Recipe, overrides: Overrides) -> dict[str, Any]:
         if section == "training":
             _merge_stages(recipe, cast("dict[str, Any]", known), read_table(values, section))
         else:
-            known.update(read_table(values, section))
+            table = read_table(values, section)
+            if section == "environment":
+                _require_kind_alone(recipe, table)
+            known.update(table)
     return merged
 
 
@@ -68,6 +71,16 @@ def explain(
         parts.append(f"the order's override is not as expected: {'; '.join(told[True])}.")
     names = ", ".join(known)
     return InputError(" ".join((*parts, f"It may have: {names}." if names else "Correct these keys.")))
+
+
+def _require_kind_alone(recipe: Recipe, table: Mapping[str, Any]) -> None:
+    # Settings of a kind run programs, name addresses and secrets: whoever edits the recipe may say so, no order.
+    beside = sorted(set(table) - {"kind"})
+    if beside:
+        raise InputError(
+            f"[environment] {beside[0]} cannot be overridden, only its kind: what a kind runs and reaches is part of "
+            f"recipe {recipe.name!r}. Edit {recipe.folder / 'build.toml'}, or order from a copy of the recipe."
+        )
 
 
 def _require_open(recipe: Recipe, section: str) -> None:

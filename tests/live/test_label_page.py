@@ -259,7 +259,7 @@ def test_a_key_is_asked_for_and_a_wrong_one_refused(
     shoot(page, "login")
     sign_in(page, address, key=KEY)
     cookie = page.context.cookies()[0]
-    assert (cookie["httpOnly"], cookie["sameSite"], cookie["path"]) == (True, "Strict", "/label")
+    assert (cookie["httpOnly"], cookie["sameSite"], cookie["path"]) == (True, "Strict", "/")
     press(page, "5")
     assert [labels[0].labeler for labels in read_feedback(store, "default").values()] == ["ann"]
     # The cookie opens the pages and nothing else.

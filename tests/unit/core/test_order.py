@@ -130,12 +130,20 @@ def test_a_wrong_file_is_named_beside_a_wrong_override(recipe: Recipe) -> None:
         make_build_spec(wrong, "default", WINDOW, {"rollouts": {"samples": 0}})
 
 
+def test_an_order_may_choose_the_kind_of_environment(recipe: Recipe) -> None:
+    spec = make_build_spec(recipe, "default", WINDOW, {"environment": {"kind": "browser"}})
+    assert spec.settings["environment"]["kind"] == "browser"
+    assert spec.settings["environment"]["settings"] == recipe.settings["environment"]["settings"]
+
+
 @pytest.mark.parametrize(
     "overrides",
     [
         {"recipe": {"simulator": "simulator.app:create_app"}},
         {"privacy": {"references": None}},
         {"return_traces": {"count": 2}},
+        {"environment": {"settings": {"terminal": {"command": ["sh"]}}}},
+        {"environment": {"kind": "http", "user": {"model": "m", "place": "http://elsewhere/v1"}}},
     ],
 )
 def test_what_the_recipe_is_cannot_be_overridden(recipe: Recipe, overrides: dict[str, object]) -> None:
@@ -166,8 +174,10 @@ def test_what_a_stage_would_fail_on_is_refused(recipe: Recipe, old: str, new: st
         make_build_spec(edit(recipe, "build.toml", old, new), "default", WINDOW)
 
 
-def test_a_recipe_without_a_judge_is_ordered(recipe: Recipe) -> None:
-    shutil.rmtree(recipe.folder / "judge")
+def test_a_recipe_without_a_judge_and_without_scenarios_from_traces_is_ordered(recipe: Recipe) -> None:
+    for part in ("production", "judge"):
+        shutil.rmtree(recipe.folder / part)
+    recipe = edit(recipe, "build.toml", 'from_trace = "production:rebuild"', "")
     assert make_build_spec(edit(recipe, "build.toml", 'judge = "judge:judge"', ""), "default", WINDOW).stages
 
 
