@@ -19,8 +19,6 @@ from benchmarks.figure import Figure
 
 TRACES, BROWSER_TRACES, SEED = 970, 30, 11
 SET, RUN = "replay-train", "replay"
-AT_ONCE = 4
-"""Episodes at once in browsers."""
 
 
 class Played(NamedTuple):
@@ -81,18 +79,17 @@ def _play_by_api(recipe: Any, scenarios: list[Any]) -> list[Any]:
 
 def _play_by_browser(recipe: Any, scenarios: list[Any]) -> list[Any]:
     from agent_factory.environment.episode import Player
-    from agent_factory.environment.world import open_world
+    from agent_factory.environment.world import count_places, open_world
     from tests.shop import BrowserReference
 
     async def play_all() -> list[Any]:
-        places = asyncio.Semaphore(AT_ONCE)
-
-        async def play(world: Any, scenario: Any) -> Any:
+        async def play(world: Any, scenario: Any, places: asyncio.Semaphore) -> Any:
             async with places:
                 return await Player(world, recipe, BrowserReference(scenario), "reference", RUN).play(scenario)
 
         async with open_world(recipe, kind="browser") as world:
-            return await asyncio.gather(*(play(world, scenario) for scenario in scenarios))
+            places = asyncio.Semaphore(count_places(world, len(scenarios)))
+            return await asyncio.gather(*(play(world, scenario, places) for scenario in scenarios))
 
     return asyncio.run(play_all())
 

@@ -23,7 +23,7 @@ from agent_factory.core.recipe import Recipe
 from agent_factory.environment.dialogue.cast import open_cast
 from agent_factory.environment.episode import Player, leave_out, name_trace
 from agent_factory.environment.pulse import Pulse
-from agent_factory.environment.world import Scarce, open_world
+from agent_factory.environment.world import count_places, open_world
 from agent_factory.gateway.chat import Engine, Sampling
 
 
@@ -78,9 +78,8 @@ async def run_episodes(
         )
         episodes = [(scenario, sample) for scenario in scenarios for sample in range(samples)]
         left = [episode for episode in episodes if name_trace(player.run, *episode) not in done]
-        places = min(concurrency, world.capacity) if isinstance(world, Scarce) else concurrency
         batch = _Batch(player, left, deadline, keep)
-        await batch.play(places, on_trace)
+        await batch.play(count_places(world, concurrency), on_trace)
         return [trace for trace in batch.traces if trace is not None]
 
 

@@ -82,6 +82,11 @@ class Scarce(Protocol):
     def capacity(self) -> int: ...
 
 
+def count_places(world: World, wanted: int) -> int:
+    """How many episodes are played at once in a world: those that are wanted, as far as it holds them."""
+    return min(wanted, world.capacity) if isinstance(world, Scarce) else wanted
+
+
 OpenWorld = Callable[[Recipe, Json], AbstractAsyncContextManager[World]]
 """What an entry point names: a recipe's world for a block; the settings are ``[environment.settings.<kind>]``."""
 

@@ -21,7 +21,7 @@ from agent_factory.environment.replay.comparison import compare, is_whole
 from agent_factory.environment.replay.origin import Archive, Origin
 from agent_factory.environment.replay.playback import PlaybackEngine, bounds_of
 from agent_factory.environment.rollout import open_shields
-from agent_factory.environment.world import World, open_world
+from agent_factory.environment.world import World, count_places, open_world
 
 CONCURRENCY = 32
 
@@ -86,7 +86,7 @@ async def _play_group(
     on_trace: Callable[[Job, Trace], None],
     on_refusal: Callable[[int, Trace, str], None],
 ) -> None:
-    places, shields = asyncio.Semaphore(CONCURRENCY), _Shields()
+    places, shields = asyncio.Semaphore(count_places(world, CONCURRENCY)), _Shields()
 
     async def play(job: Job) -> None:
         async with places:

@@ -1,5 +1,8 @@
 """Replay: the same again is identical, whatever was spoiled is found, and another world is refused by name."""
 
+import asyncio
+from contextlib import asynccontextmanager
+
 import pytest
 
 from agent_factory.agent.loop import Limits
@@ -9,16 +12,18 @@ from agent_factory.core.played import Found, find_trace
 from agent_factory.core.tracelog import TraceLog
 from agent_factory.environment.first_traffic import make_traffic
 from agent_factory.environment.reference import to_result
+from agent_factory.environment.replay import replay
 from agent_factory.environment.replay.origin import Archive
 from agent_factory.environment.replay.replay import replay_traces
+from agent_factory.environment.world import open_world
 
 
 @pytest.fixture
 def again(store, artifacts, play):
-    async def replay(traces, file=play.file):
+    async def play_again(traces, file=play.file):
         return await replay_traces(Archive(store, artifacts), [Found(trace, file) for trace in traces])
 
-    return replay
+    return play_again
 
 
 class Predecessor:
@@ -93,6 +98,48 @@ async def test_an_early_end_comes_again(make_set, play, again, end):
     assert all(trace.failure for trace in traces)
     assert {one.verdict for one in found} == {"identical"}, found
     assert all(("broken off" in (one.reason or "")) == (end == "crash") for one in found)
+
+
+class Narrow:
+    """A world that holds two episodes at once, and counts how many were in it."""
+
+    capacity = 2
+
+    def __init__(self, world):
+        self.world, self.inside, self.most = world, 0, 0
+
+    def make(self):
+        environment = self.world.make()
+        reset, close = environment.reset, environment.close
+
+        async def enter(scenario, seed):
+            self.inside += 1
+            self.most = max(self.most, self.inside)
+            await asyncio.sleep(0)
+            await reset(scenario, seed)
+
+        async def leave():
+            self.inside -= 1
+            await close()
+
+        environment.reset, environment.close = enter, leave
+        return environment
+
+
+async def test_no_more_are_played_at_once_than_the_world_holds(make_set, play, again, by_scenario, monkeypatch):
+    scenarios, narrow = make_set(), []
+
+    @asynccontextmanager
+    async def open_narrow(*given):
+        async with open_world(*given) as world:
+            narrow.append(Narrow(world))
+            yield narrow[0]
+
+    traces = await play(scenarios, by_scenario(scenarios))
+    monkeypatch.setattr(replay, "open_world", open_narrow)
+
+    assert {one.verdict for one in await again(traces)} == {"identical"}
+    assert [world.most for world in narrow] == [2]
 
 
 def spoil_observation(trace):
