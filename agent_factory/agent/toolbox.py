@@ -61,7 +61,7 @@ class Toolbox:
         self, tools: OpenApiTools, client: httpx.AsyncClient, headers: Mapping[str, str] | None = None
     ) -> None:
         self.tools = tools
-        self._client = client
+        self._client, self._base = client, str(client.base_url).rstrip("/")
         self._headers = dict(headers or {})
         self._arguments = ArgumentCheck()
 
@@ -98,7 +98,7 @@ class Toolbox:
         form = {} if call.form is None else {"Content-Type": "application/x-www-form-urlencoded"}
         return await self._client.request(
             call.method,
-            call.url,
+            f"{self._base}/{call.url.lstrip('/')}",  # whole, or httpx parses it three times
             params=call.query or None,
             headers={**call.headers, **form, **self._headers},
             json=call.body,
@@ -115,7 +115,8 @@ def fail(call: ToolCall, status: int, error: str) -> ToolResult:
 
 
 def _to_result(call: ToolCall, response: httpx.Response) -> ToolResult:
-    text = response.text
+    plain = response.headers.get("content-type") == "application/json"
+    text = response.content.decode(errors="replace") if plain else response.text  # JSON is UTF-8, nothing to look for
     if len(text) > _MAX_RESULT:
         return fail(call, 502, f"the answer has {len(text)} characters, {_MAX_RESULT} at most are taken")
     try:

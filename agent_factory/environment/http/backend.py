@@ -6,7 +6,6 @@ another's world.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any, Protocol
 
 import httpx
@@ -14,11 +13,8 @@ import httpx
 from agent_factory.contracts.record import Json
 from agent_factory.contracts.scenario import Scenario
 from agent_factory.core.recipe import Recipe
+from agent_factory.environment.http.application import ApplicationTransport, Receive, Scope, Send
 from agent_factory.environment.http.fault import START
-
-Scope = MutableMapping[str, Any]
-Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
-Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 
 
 class Backend(Protocol):
@@ -80,7 +76,7 @@ class SimulatorBackend:
         make = recipe.load_part("simulator")
         with recipe.blame("simulator"):
             self.simulator: Simulator = make()
-        self.transport: httpx.AsyncBaseTransport = httpx.ASGITransport(app=self._answer)
+        self.transport: httpx.AsyncBaseTransport = ApplicationTransport(self._answer)
 
     async def install(self, episode: str, scenario: Scenario) -> None:
         """See ``Backend``. The simulator knows no chance: what a world draws stands in the scenario's state."""

@@ -22,6 +22,7 @@ from agent_factory.core.digest import digest_json
 from agent_factory.core.error import InputError
 from agent_factory.core.recipe import Recipe
 from agent_factory.environment.http.backend import Backend, SimulatorBackend
+from agent_factory.environment.http.client import WorldClient
 from agent_factory.environment.http.fault import EPISODE_HEADER, FaultTransport, check_faults
 from agent_factory.environment.http.live import LiveBackend
 from agent_factory.environment.http.playback import CassetteBackend
@@ -38,7 +39,7 @@ class HttpWorld:
         self.backend: Backend = _open_backend(recipe, section or HttpSection(), self.tools)
         base = self.backend.base_url
         self.faults = FaultTransport(self.backend.transport, self.tools, httpx.URL(base).path)
-        self.client = httpx.AsyncClient(transport=self.faults, base_url=base, timeout=None)  # noqa: S113
+        self.client = WorldClient(self.faults, base)
         self.toolbox = Toolbox(self.tools, self.client)
 
     def make(self) -> HttpEnvironment:
