@@ -26,7 +26,7 @@ def forget_person(
     ] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Find and list; change nothing.")] = False,
     confirm: Annotated[
-        int | None, number(1, MOST, "How many traces are to go, where that is more than may be one person's.")
+        int | None, number(1, MOST, "How many traces and records are to go, where the dry run asks for it.")
     ] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on with what a killed process left undone.")] = False,
     as_json: JsonFlag = False,

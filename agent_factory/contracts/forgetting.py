@@ -61,8 +61,8 @@ class ForgetReport(Part):
     keyed hash that they were found by. Traces that are kept and cannot be read were searched as text alone;
     ``unreadable`` is how many. ``wiped`` is None for a dry run and for ``nothing``, and False where a reader of
     the database kept its log from being begun anew: then the request is to be sent again. ``searched`` is how many
-    traces there are at all; ``confirm`` the number that is to be said for it to be done, where it is more than may be
-    one person's.
+    traces there are at all; ``confirm`` the number of traces and records that is to be said for it to be done, where
+    it is more than may be one person's.
     """
 
     id: str

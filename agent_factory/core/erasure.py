@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
-from sqlalchemy import delete, select
+from sqlalchemy import delete, func, select
 
 from agent_factory.core.store import Store
 from agent_factory.core.table import records, traces
@@ -45,6 +45,13 @@ def find_records(store: Store, project: str, matches: Callable[[str, Any], bool]
     with store.begin(read_only=True) as connection:
         rows = connection.execute(query.execution_options(yield_per=_CHUNK))
         return [(row.kind, row.id) for row in rows if matches(row.body, json.loads(row.body))]
+
+
+def count_records(store: Store, project: str) -> int:
+    """How many records of single traces and sessions a project has."""
+    query = select(func.count()).where(records.c.project == project, records.c.kind.in_(_OF_TRACES))
+    with store.begin(read_only=True) as connection:
+        return connection.execute(query).scalar_one()
 
 
 def erase_traces(store: Store, project: str, ids: Sequence[str]) -> int:

@@ -41,9 +41,10 @@ def forget(
 ) -> ForgetReport:
     """Forget the person who is named by any of ``subjects``; InputError where one names nobody.
 
-    What is found in more than 20 traces and a tenth of all is hardly one person: InputError unless ``confirm``
-    is how many there are. Where nothing is known of them nothing is done or recorded; where they are forgotten
-    already, what was left undone is done, and traces that began before now are kept out.
+    What is found in more than 20 traces and a tenth of all, or in as many other records, is hardly one person:
+    InputError unless ``confirm`` is how many traces and records there are. Where nothing is known of them nothing is
+    done or recorded; where they are forgotten already, what was left undone is done, and traces that began before
+    now are kept out.
     """
     named = read_subjects(subjects, open_redactor())
     if not named:
@@ -52,7 +53,8 @@ def forget(
     asked = _ask(found)
     if asked is not None and asked != confirm and not dry_run:
         raise InputError(
-            f"this is found in {asked} of {found.searched} traces, more than one person's share: look at them with "
+            f"this is found in {len(found.traces)} of {found.searched} traces and in {len(found.records)} other "
+            "records, more than one person's share: look at them with "
             '--dry-run ("dry_run": true) and name the person in another way; or, where all of them are to go, say so '
             f'by their number: --confirm {asked} ("confirm": {asked})'
         )
@@ -78,9 +80,10 @@ def forget(
 
 
 def _ask(found: Found) -> int | None:
-    """The number of traces that is to be confirmed; None where so few may be one person's."""
-    count = len(found.traces)
-    return count if count > _MOST and count > found.searched * _SHARE else None
+    """How many traces and records are to be confirmed; None where so few may be one person's."""
+    sizes = ((len(found.traces), found.searched), (len(found.records), found.kept))
+    many = any(count > _MOST and count > whole * _SHARE for count, whole in sizes)
+    return len(found.traces) + len(found.records) if many else None
 
 
 def resume_forgettings(store: Store, artifacts: Artifacts) -> list[Forgetting]:

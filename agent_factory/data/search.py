@@ -14,7 +14,7 @@ from sqlalchemy import select
 from agent_factory.core.artifact import Artifacts
 from agent_factory.core.aside import Aside, read_body
 from agent_factory.core.day import day_path
-from agent_factory.core.erasure import find_records
+from agent_factory.core.erasure import count_records, find_records
 from agent_factory.core.error import NotFoundError
 from agent_factory.core.recipe import load_recipe
 from agent_factory.core.store import Store
@@ -30,7 +30,8 @@ _CHUNK = 400
 class Found(NamedTuple):
     """Ids of a person's traces with their days, their recipes, sessions, and other records as ``<kind>:<id>``.
 
-    ``unreadable`` traces were searched as text alone; ``searched`` is how many traces there are at all.
+    ``unreadable`` traces were searched as text alone; ``searched`` is how many traces there are at all, ``kept`` how
+    many records of single traces and sessions.
     """
 
     traces: dict[str, str]
@@ -40,6 +41,7 @@ class Found(NamedTuple):
     matched: dict[str, int]
     unreadable: int
     searched: int = 0
+    kept: int = 0
 
 
 class _Row(NamedTuple):
@@ -74,7 +76,8 @@ def search(store: Store, artifacts: Artifacts, project: str, subjects: Sequence[
         if row.session_id in found.sessions:
             _take(row, ["session"], found, matched)
     counts = {name: len(ids) for name, ids in sorted(matched.items())}
-    return found._replace(matched=counts, unreadable=aside.tell().count, searched=max(arrived, len(cleaned)))
+    sizes = {"searched": max(arrived, len(cleaned)), "kept": count_records(store, project)}
+    return found._replace(matched=counts, unreadable=aside.tell().count, **sizes)
 
 
 def _take(row: _Row, names: Sequence[str], found: Found, matched: dict[str, set[str]]) -> None:

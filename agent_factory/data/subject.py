@@ -26,6 +26,13 @@ _PHONE = re.compile(r"\+?[\d\s().\-/]{7,}")
 _IDENTITY = re.compile(r"[A-Za-z0-9](?:[ ().\-/]?[A-Za-z0-9]){4,22}\)?", re.ASCII)
 _ACCOUNT = re.compile(r"[A-Z]{2}\d{2}[A-Z0-9]{11,30}", re.ASCII)
 _DAY = re.compile(r"\d{4}-\d\d-\d\d")
+_TIME = r"(?:[T\s,]+\d{1,2}(?::\d\d){0,2}(?:\.\d+)?(?:Z|[+-]\d\d:?\d\d)?)?"
+_CALENDAR = re.compile(
+    rf"(?:(?:19|20)\d\d[-/.](?:0?[1-9]|1[0-2]|W\d\d|Q[1-4])(?:[-/.]\d{{1,2}})?{_TIME}"
+    r"|(?:0?[1-9]|1[0-2])[-/.](?:19|20)\d\d|(?:19|20)\d\d年\d{1,2}月(?:\d{1,2}日)?|\d{1,2}:\d\d(?::\d\d)?)",
+    re.IGNORECASE,
+)
+"""A month, a week, a day or a time of day: in half of all texts, and nobody's."""
 _DIGITS: tuple[Label, ...] = ("PHONE", "CARD", "IBAN", "SSN", "NATIONAL_ID")
 _LEAST_DIGITS: dict[Label, int] = {"PHONE": 7, "CARD": 12, "SSN": 9, "IBAN": 10, "NATIONAL_ID": 1, "REF": 1}
 _LEAST_BARE = 5  # characters of an id that comes without a label
@@ -109,6 +116,8 @@ def _guess(text: str) -> Iterator[Label]:
     letters = any(letter.isalpha() for letter in text)
     if _EMAIL.fullmatch(text):
         yield "EMAIL"
+        return
+    if _CALENDAR.fullmatch(text):
         return
     if _is_host(text):
         yield "IP"

@@ -1,12 +1,14 @@
 """What people, tools and models said in a kept record, apart from what the factory calls it.
 
-Invariant: names of fields, keys of JSON (also of JSON that stands in a text), ids that the factory reads and
-placeholders are no values. What cannot be taken apart is a value as a whole.
+Invariant: names of fields, keys of JSON (also of JSON that stands in a text), ids that the factory reads, clocks in
+fields of ours, whatever they are called, and placeholders are no values. What cannot be taken apart is a value as a
+whole.
 """
 
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -25,6 +27,7 @@ _OWN_WORDS = frozenset([
     "trace_ids", "traces", "updated_at", "verdict",
 ])
 # fmt: on
+_INSTANT = re.compile(r"\d{4}-\d\d-\d\d(?:[T ]\d\d:\d\d(?::\d\d(?:\.\d+)?)?(?:Z|[+-]\d\d:?\d\d)?)?")
 _PART = "\0"  # no name, number or address goes across it
 
 
@@ -47,6 +50,8 @@ def _list_texts(record: Any) -> Iterator[str]:
         elif isinstance(value, list):
             waiting += [(item, is_open) for item in value]
         elif isinstance(value, str):
+            if not is_open and _INSTANT.fullmatch(value):
+                continue
             document = load_json(value) if "{" in value or "[" in value else None
             if document is not None:
                 waiting.append((document, True))

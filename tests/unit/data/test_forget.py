@@ -10,16 +10,21 @@ import sys
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, get_args, get_origin
 
 import pytest
+from pydantic import AfterValidator
 
+from agent_factory.api.delivery import Delivery
 from agent_factory.contracts import Feedback, ModelManifest, Session, SessionMemory, Trace
-from agent_factory.contracts.decision import Refresh
+from agent_factory.contracts.decision import Overruling, Refresh
 from agent_factory.contracts.forgetting import Forgetting, Mark, Tombstone
-from agent_factory.contracts.session import Heard
+from agent_factory.contracts.record import Record
+from agent_factory.contracts.session import Heard, SessionTurn
+from agent_factory.core import clock
 from agent_factory.core.artifact import Artifacts
 from agent_factory.core.error import ForgottenError, InputError
+from agent_factory.core.intake import Intake
 from agent_factory.core.store import Store
 from agent_factory.core.tracelog import TraceLog
 from agent_factory.data import forget as room
@@ -30,7 +35,9 @@ from agent_factory.data.importing.quarantine import read_quarantine
 from agent_factory.data.importing.removal import REMOVED
 from agent_factory.data.importing.row import Origin
 from agent_factory.data.ingest import take_events
+from agent_factory.data.labelling.record import Assignment, Judgement, Preference
 from agent_factory.data.lineage import Family, find_lineage
+from agent_factory.data.value import read_values
 
 Make = Callable[..., Trace]
 DAY = "2026-11-20"
@@ -255,6 +262,7 @@ def test_nothing_found_and_forgotten_already_are_told_apart(
             "EMAIL:mail",
             "REF:order",
         ),
+        *("2026-11", "2026/11", "11.2026", "2026-W47", "2026-11-20T09:00:00Z", "09:12:33", "2026年11月"),
         *("PERSON:Li", "PERSON:欧阳", "BIRTHDATE:1990-01-01", "1990-01-01", "10.2.3.4", "PHONE:415"),
     ],
 )
@@ -300,6 +308,45 @@ def test_what_stands_in_many_traces_is_to_be_confirmed(
                 forget(store, artifacts, "default", [MIA], confirm=confirm)
         assert store.find(Forgetting) == []
     assert len(forget(store, artifacts, "default", [MIA], confirm=dry.confirm).traces) == 21
+
+
+def put_work(store: Store, count: int, reviewer: str) -> None:
+    now = clock.now()
+    for i in range(count):
+        told = {"kind": "score", "item": f"t{i}", "trace_ids": (f"t{i}",), "state": "done", "reviewer": reviewer}
+        made = {"id": f"{reviewer.replace('@', '-')}-{i}", "created_at": now, "expires_at": now, "answered_at": now}
+        store.put(Assignment.model_validate({**told, **made}))
+
+
+def test_what_stands_in_many_records_is_to_be_confirmed(store: Store, artifacts: Artifacts, trace: Make) -> None:
+    put_work(store, 21, MIA)
+    dry = forget(store, artifacts, "default", [MIA], dry_run=True)
+    assert (dry.traces, dry.records, dry.confirm) == ((), 21, 21)
+    with pytest.raises(InputError, match=r"in 21 other records.*--confirm 21"):
+        forget(store, artifacts, "default", [MIA])
+    assert len(store.find(Assignment)) == 21
+    put_work(store, 190, "kim")
+    assert forget(store, artifacts, "default", [MIA]).records == 21, "no tenth of all"
+
+
+def test_a_clock_in_a_record_is_nothing_that_was_said(store: Store, artifacts: Artifacts) -> None:
+    put_work(store, 2, "kim")
+    year, month = clock.now().year, f"{clock.now():%m}"
+    for subject in (f"REF:{year}-{month}", f"REF:{year}", f"USER:{year}-{month}"):
+        assert forget(store, artifacts, "default", [subject]).outcome == "nothing", subject
+
+
+@pytest.mark.parametrize(
+    "record", [Assignment, Delivery, Feedback, Intake, Judgement, Overruling, Preference, Session, SessionTurn, Trace]
+)
+def test_ids_and_enumerations_of_records_are_nothing_that_was_said(record: type[Record]) -> None:
+    """What is asked for is a word that no field but one that somebody fills may hold."""
+    for name, field in record.model_fields.items():
+        kinds = {field.annotation, *get_args(field.annotation)}
+        named = any(isinstance(one, AfterValidator) for one in field.metadata)
+        if named or any(get_origin(kind) is Literal for kind in kinds):
+            value = next((get_args(kind)[0] for kind in kinds if get_origin(kind) is Literal), "hedwig")
+            assert read_values(json.dumps({name: value})) == "", (record.__name__, name)
 
 
 def test_a_file_that_is_called_after_a_person_is_told_by_another_name(
