@@ -46,6 +46,7 @@ class Seat:
         self._scenarios = {scenario.id: scenario for scenario in scenarios}
         self._task: Task | None = None
         self._over = True
+        self._outcome: Outcome | None = None
         self.steps = 0
 
     @property
@@ -61,7 +62,7 @@ class Seat:
         chosen = self._choose(seed, scenario)
         await self.close()
         task = Task(self._world.make(), chosen)
-        self._task, self.steps = task, 0
+        self._task, self._outcome, self.steps = task, None, 0
         await task.begin(seed_of(chosen, seed))
         self._over = False
         return Sight(scenario=chosen.id, messages=chosen.opening)
@@ -88,10 +89,10 @@ class Seat:
         return Sight(scenario=task.scenario.id, messages=said)
 
     async def grade(self, answer: str | None) -> Outcome:
-        """The outcome, were the episode over with that answer; see ``Task.grade``."""
+        """The outcome, were the episode over with that answer; that of its end where it is. See ``Task.grade``."""
         if self._task is None:
             raise ConflictError("there is no episode to grade: reset first")
-        return await self._task.grade(answer)
+        return self._outcome or await self._task.grade(answer)
 
     async def state(self) -> Json:
         """How the episode's world stands, over or not."""
@@ -122,6 +123,7 @@ class Seat:
         outcome = await task.grade(answer)
         if failure is not None:
             outcome = fail_outcome(outcome, failure)
+        self._outcome = outcome
         return Sight(scenario=task.scenario.id, messages=said, reward=outcome.reward, outcome=outcome, failure=failure)
 
     def _choose(self, seed: int, scenario: str | None) -> Scenario:

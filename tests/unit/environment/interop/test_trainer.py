@@ -4,6 +4,7 @@ import os
 
 import pytest
 
+from agent_factory.agent.loop import Limits
 from agent_factory.core.error import InputError
 from agent_factory.environment.interop.trainer import grade_answers, open_environment_factory, to_rows
 
@@ -42,6 +43,20 @@ def test_rewards_are_the_grades(recipe, plain):
         assert grade_answers([said[:1] for said in solved], environments) == [0.0] * len(plain)
         environments[0].reset(scenario=plain[0].id)
         assert grade_answers([[{"role": "assistant", "content": "I am sorry."}]], environments[:1]) == [0.0]
+
+
+def test_an_episode_past_the_step_limit_is_failed_as_in_a_rollout(recipe, plain):
+    scenario = plain[0]
+    with open_environment_factory(recipe, [scenario]) as make:
+        environment = make()
+        environment.reset(scenario=scenario.id)
+        calls = scenario.solution.calls
+        idle = [calls[0]] * (Limits().max_steps - len(calls))
+        for call in (*idle, *calls):
+            getattr(environment, call.name)(**call.arguments)
+        said = [{"role": "assistant", "content": scenario.solution.answer}]
+        assert grade_answers([said], [environment]) == [0.0]
+        assert grade_answers([play(environment, scenario)], [environment]) == [1.0]
 
 
 def test_scenarios_with_other_tools_are_refused(recipe, plain):
