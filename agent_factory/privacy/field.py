@@ -13,6 +13,7 @@ from typing import Any, Literal
 from agent_factory.privacy.label import Label
 from agent_factory.privacy.rule.chinese_name import is_chinese_name
 from agent_factory.privacy.rule.secret import is_opaque
+from agent_factory.privacy.traditional import simplify
 
 FieldKind = Label | Literal["FIRST_NAME", "LAST_NAME", "CARD_DIGITS"]
 
@@ -24,7 +25,7 @@ _KEYS: dict[FieldKind, str] = {
         cardholder_name holder_name contact_name contact_person shipping_name billing_name owner_name guest_name
         employee_name person_name person client_name user_full_name account_holder account_name_holder beneficiary
         beneficiary_name payee payee_name receiver receiver_name consignee sender_name display_name real_name
-        legal_name 姓名 名字 真实姓名 客户姓名 用户姓名 收件人 收货人 收件人姓名 收货人姓名 联系人 寄件人 持卡人
+        legal_name 姓名 名字 真实姓名 客户姓名 用户姓名 收件人 收货人 收件人姓名 收货人姓名 联系人 联络人 寄件人 持卡人
         户名 开户名 乘客 乘客姓名 申请人 患者 患者姓名
     """,
     "EMAIL": """
@@ -146,8 +147,8 @@ _NO_PASSWORD = frozenset(["string", "none", "null", "true", "false", "required",
 
 @lru_cache(maxsize=10_000)
 def snake(key: str) -> str:
-    """``shippingAddress`` and ``Shipping-Address`` as ``shipping_address``."""
-    return re.sub(r"[\s\-]+", "_", _CAMEL.sub("_", key)).lower()
+    """``shippingAddress`` and ``Shipping-Address`` as ``shipping_address``; Chinese in simplified characters."""
+    return re.sub(r"[\s\-]+", "_", _CAMEL.sub("_", simplify(key))).lower()
 
 
 def kind_of(key: str, value: Any, parent: str, siblings: tuple[str, ...]) -> FieldKind | None:

@@ -75,6 +75,15 @@ CHAT = (
     "联系方式：{phone}，{email}",
     "请问{person}老师的课几点开始？房间号{build}",
     "家住{address}，上门时间{time}",
+    "您好，我叫{island_person}，訂單{order}還沒有收到，電話{phone}",
+    "我是{island_person}，想取消{date}的預約。",
+    "我的名字是{island_person}，請問{sku}什麼時候到貨？",
+    "{island_person}小姐您好，您的包裹{tracking}已送達。",
+    "麻煩幫我轉給{island_person}先生，謝謝",
+    "親愛的{island_person}：您{date}的申請{ticket}已通過。",
+    "收件人：{island_person}，備註{order}",
+    "聯絡人：{island_person}，手機{phone}",
+    "我太太{island_person}也是會員，信箱{email}",
 )
 MARKDOWN = (
     "返回值 {'姓名': '{person}', '手机号': '{phone}', '订单号': '{order}'}",
@@ -110,6 +119,9 @@ CLEAN = (
     "满{price}包邮，{date}前有效，库存{build}件。",
     "车次G1234，{time}开，二等座{price}。",
     "错误码{version}，请求号{uuid}，请截图反馈。",
+    "訂單{order}已於{date}出貨，總計{price}，請於{time}前簽收。",
+    "張貼公告：{date}起運費調整為{price}，請問有什麼問題？",
+    "我是金卡會員，馬上要用，請問{sku}什麼時候有貨？",
     "第12期共3456人参加，平均分87.5。",
 )
 UNTOLD = (
@@ -131,6 +143,7 @@ JSON: tuple[tuple[str, dict[str, Any]], ...] = (
         {"收件人": "{person}", "手机": "{phone}", "模板": "{person}您好，订单{order}已发货", "时间": "{timestamp}"},
     ),
     ("save", {"用户": {"姓名": "{person}", "身份证号码": "{national_id}"}, "备注": "寄{address}", "价格": "{price}"}),
+    ("查詢會員", {"姓名": "{island_person}", "聯絡人": "{island_person_2}", "訂單": "{order}", "金額": "{price}"}),
     ("query", {"客户": {"名字": "{person}", "电话": "{phone}"}, "单号": "{tracking}"}),
 )
 CLEAN_JSON: tuple[tuple[str, dict[str, Any]], ...] = (

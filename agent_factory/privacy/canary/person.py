@@ -10,13 +10,13 @@ from random import Random
 from string import ascii_uppercase
 
 from agent_factory.privacy import checksum
-from agent_factory.privacy.canary.pool import ENGLISH
+from agent_factory.privacy.canary.pool import ENGLISH, ISLAND_GIVEN, ISLAND_SURNAMES
 from agent_factory.privacy.canary.source import HEX, Language
 from agent_factory.privacy.canary.thing import Things
 from agent_factory.privacy.label import Label
 
 KIND_LABELS: dict[str, Label] = {
-    **dict.fromkeys(("person", "given", "surname", "stranger"), "PERSON"),
+    **dict.fromkeys(("person", "given", "surname", "island_person", "stranger"), "PERSON"),
     **dict.fromkeys(("address", "street", "zip"), "ADDRESS"),
     **dict.fromkeys(("card", "last_four"), "CARD"),
     **dict.fromkeys(("national_id", "passport"), "NATIONAL_ID"),
@@ -64,6 +64,9 @@ class Draw(Things):
             return self.surname() + self.given()
         middle = f" {self.pick(ascii_uppercase)}." if self.chance(0.2) else ""
         return f"{self.given()}{middle} {self.surname()}"
+
+    def island_person(self) -> str:
+        return self.pick(ISLAND_SURNAMES) + self.pick(ISLAND_GIVEN)
 
     def stranger(self) -> str:
         return self.person()

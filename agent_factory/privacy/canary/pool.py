@@ -169,3 +169,7 @@ CHINESE = Pool(
     phones=_lines(_PHONES_ZH),
     addresses=_lines(_ADDRESSES_ZH),
 )
+
+ISLAND_GIVEN = _words("雅婷 冠宇 怡君 宗翰 淑惠 詩涵 俊賢 筱涵 彥廷 惠雯 家豪 欣怡 建宏 佩珊 嘉欣 詠儀 樂兒 偉倫")
+ISLAND_SURNAMES = _words("陳 林 黃 張 劉 楊 鄭 謝 許 蔡 賴 蕭 葉 簡 鄧 羅 歐陽 盧 馮 鍾 關 顏 蘇")
+"""Names as they are written in Taiwan and Hong Kong."""

@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterator
 
 from agent_factory.privacy.rule.rule import CJK, LIKELY, Finding, Look
+from agent_factory.privacy.traditional import simplify
 
 _DOUBLE = (
     "欧阳 上官 诸葛 司马 司徒 皇甫 尉迟 令狐 慕容 夏侯 东方 南宫 端木 公孙 轩辕 宇文 长孙 独孤 西门 闻人 百里 呼延"
@@ -50,7 +51,7 @@ _NAME = rf"{_NO_WORD}{_SURNAME}(?:{_GIVEN}){{1,2}}"
 _SEP = r"[\s:：是为叫|*_`\"“「-]{0,6}"
 _TITLE = "先生|女士|小姐|太太|夫人|老师|经理|主任|医生|大夫|师傅|同学|教授|律师|阿姨|叔叔|大哥|大姐|同志|老板|总监|博士"
 _STRONG = (
-    "我叫|他叫|她叫|名叫|叫做|姓名|名字|真名|收件人|收货人|寄件人|发件人|联系人|持卡人|开户名|账户名|户名|户主|申请人|亲爱的|"
+    "我叫|他叫|她叫|名叫|叫做|姓名|名字|真名|收件人|收货人|寄件人|发件人|联系人|联络人|持卡人|开户名|账户名|户名|户主|申请人|亲爱的|"
     "投保人|被保险人|受益人|承租人|签收人|经办人|负责人|入住人|取件人|乘车人|乘机人|患者|尊敬的|此致|抬头|签名|署名|落款|本人"
 )
 _KIN = (
@@ -88,25 +89,25 @@ _HAS_CUE = re.compile(rf"{_STRONG}|{_KIN}|{_ROLE}|{_TITLE}|{_ACT}|我是|我姓|
 
 def is_chinese_name(text: str) -> bool:
     """Whether a text as a whole reads as a Chinese name."""
-    return _WHOLE.fullmatch(text) is not None
+    return _WHOLE.fullmatch(simplify(text)) is not None
 
 
 def split_chinese_name(text: str) -> tuple[str, str] | None:
     """Given name and surname of a full name; None where it is none, such as a surname alone."""
     if not is_chinese_name(text):
         return None
-    length = 2 if text[:2] in _DOUBLES and len(text) > 2 else 1
+    length = 2 if simplify(text[:2]) in _DOUBLES and len(text) > 2 else 1
     return text[length:], text[:length]
 
 
 def is_surname(text: str) -> bool:
     """Whether a text is a surname and nothing more."""
-    return re.fullmatch(_SURNAME, text) is not None
+    return re.fullmatch(_SURNAME, simplify(text)) is not None
 
 
 def begins_as_name(text: str) -> bool:
     """Whether a text is a surname with one or two characters more, and none of the words that begin like one."""
-    return _BARE.fullmatch(text) is not None and not is_surname(text)
+    return _BARE.fullmatch(simplify(text)) is not None and not is_surname(text)
 
 
 def write_pattern(name: str) -> str:
@@ -120,9 +121,9 @@ def write_pattern(name: str) -> str:
 
 def find_chinese_names(look: Look) -> Iterator[Finding]:
     """Names behind a word that tells of one or before a title, and the further names of a list."""
-    if not look.chinese or not _HAS_CUE.search(look.plain):
+    text, plain = look.text, simplify(look.plain) if look.chinese else ""
+    if not _HAS_CUE.search(plain):
         return
-    text, plain = look.text, look.plain
     for pattern in _PATTERNS:
         for match in pattern.finditer(plain):
             start, end = match.span("value")

@@ -26,7 +26,7 @@ from agent_factory.privacy.canary.measure import (
     measure_once,
 )
 from agent_factory.privacy.canary.person import KIND_LABELS
-from agent_factory.privacy.canary.pool import CHINESE, ENGLISH, PARTS
+from agent_factory.privacy.canary.pool import CHINESE, ENGLISH, ISLAND_GIVEN, PARTS
 from agent_factory.privacy.label import LABELS
 from agent_factory.privacy.plug import Plug
 from agent_factory.privacy.redactor import Redactor
@@ -66,7 +66,7 @@ def _plain(text: str) -> str:
 
 def test_neither_values_nor_phrases_stand_in_the_rules_or_their_tests() -> None:
     sources = _sources()
-    values = [*ENGLISH.given, *ENGLISH.surnames, *ENGLISH.domains, *CHINESE.given, *CHINESE.domains]
+    values = [*ENGLISH.given, *ENGLISH.surnames, *ENGLISH.domains, *CHINESE.given, *CHINESE.domains, *ISLAND_GIVEN]
     values += [part for name in ("street", "lane", "city", "road", "estate", "county") for part in PARTS[name]]
     long = [value for value in values if len(value) > 2 or (len(value) > 1 and not value.isascii())]
     assert [value for value in long if re.search(rf"(?<!\w){re.escape(value)}(?!\w)", sources)] == []
