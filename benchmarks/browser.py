@@ -68,8 +68,8 @@ async def _measure(package: Package, chromium: str) -> list[Figure]:
     return [*figures, await _measure_memory(package)]
 
 
-def _open(pages: int = WORKERS, browsers: int = WORKERS, *, pictures: bool = False) -> AbstractAsyncContextManager[Any]:
-    settings = {"browsers": browsers, "pages": pages, "screenshots": pictures}
+def _open(pages: int = WORKERS, browsers: int = WORKERS) -> AbstractAsyncContextManager[Any]:
+    settings = {"browsers": browsers, "pages": pages}
     section = EnvironmentSection(kind="miniwob", settings={"miniwob": settings})
     return open_world(load_recipe("support_desk"), section)
 
@@ -101,8 +101,11 @@ async def _measure_tasks(package: Package) -> Figure:
     return Figure("browser/tasks that play", played, f"of {total}", reach="all 130", met=played == total == 130)
 
 
-async def _act(world: Any, scenario: Scenario, calls: list[tuple[str, dict[str, Any]]]) -> dict[str, Any]:
+async def _act(
+    world: Any, scenario: Scenario, calls: list[tuple[str, dict[str, Any]]], *, pictures: bool = False
+) -> dict[str, Any]:
     environment = world.make()
+    environment.photographs = pictures
     try:
         await environment.reset(scenario, 0)
         for name, arguments in calls:
@@ -184,7 +187,7 @@ async def _measure_route(clicks: Clicks, scenarios: list[Scenario], chromium: st
 
 async def _time_ours(clicks: Clicks, scenarios: list[Scenario], *, pictures: bool) -> float:
     solved = 0
-    async with _open(pages=1, pictures=pictures) as world:
+    async with _open(pages=1) as world:
         await _act(world, scenarios[0], [])
         waiting = iter(scenarios)
 
@@ -192,7 +195,8 @@ async def _time_ours(clicks: Clicks, scenarios: list[Scenario], *, pictures: boo
             nonlocal solved
             for scenario in waiting:
                 places = clicks[scenario.kind][scenario.seed]
-                state = await _act(world, scenario, [("mouse_click_xy", {"x": x, "y": y}) for x, y in places])
+                acts = [("mouse_click_xy", {"x": x, "y": y}) for x, y in places]
+                state = await _act(world, scenario, acts, pictures=pictures)
                 solved += state["reward"] == 1.0
 
         started = time.perf_counter()

@@ -94,6 +94,7 @@ async def open_site(**settings):
         async def visit(site, seed=0):
             environment = BrowserWorld(pool, lambda: site).make()
             open_ones.append(environment)
+            environment.photographs = True
             await environment.reset(scenario(), seed)
             return Visit(environment)
 

@@ -24,7 +24,7 @@ from agent_factory.core.error import RecipeError, ToolError, UserError
 from agent_factory.core.recipe import Recipe
 from agent_factory.environment.task import Task, opening_text, seed_of
 from agent_factory.environment.user import MakeUser, make_scripted
-from agent_factory.environment.world import World
+from agent_factory.environment.world import Photographed, World
 from agent_factory.gateway.chat import Engine, Sampling
 
 
@@ -56,7 +56,10 @@ class Player:
         InputError where the scenario asks for what this world does not have.
         """
         seed = seed_of(scenario, sample)
-        task = Task(self.world.make(), scenario, self.make_user(scenario, seed))
+        environment = self.world.make()
+        if isinstance(environment, Photographed):
+            environment.photographs = self.keep_screenshot is not None
+        task = Task(environment, scenario, self.make_user(scenario, seed))
         try:
             try:
                 await task.begin(seed)

@@ -66,6 +66,13 @@ class Listener(Protocol):
         ...
 
 
+@runtime_checkable
+class Photographed(Protocol):
+    """An environment that can take a screenshot at each step: it does while somebody keeps them."""
+
+    photographs: bool
+
+
 class World(Protocol):
     """A kind of environment, opened for many episodes at once."""
 

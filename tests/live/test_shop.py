@@ -105,6 +105,7 @@ async def test_pages_are_whole_on_a_narrow_screen(recipe):
         section = recipe_section(recipe, width)
         async with open_world(recipe, section, "browser") as world:
             environment = world.make()
+            environment.photographs = True
             await environment.reset(scenario, 0)
             for name, url in pages.items():
                 await check_page(environment, f"shop-{name}-{width}", "navigate", url=url)

@@ -50,11 +50,12 @@ class BrowserWorld:
 
 
 class BrowserEnvironment:
-    """The world of one episode: its site, and its stay in a browser."""
+    """The world of one episode: its site, and its stay in a browser; ``photographs``: see ``Photographed``."""
 
     def __init__(self, world: BrowserWorld, site: Site) -> None:
         self.tools: tuple[Tool, ...] = TOOLS
         self._world, self._site = world, site
+        self.photographs = False
         self._session: Session | None = None
 
     async def reset(self, scenario: Scenario, seed: int) -> None:
@@ -89,7 +90,8 @@ class BrowserEnvironment:
         try:
             async with asyncio.timeout(deadline_seconds * (1 - MARGIN) / 2 + deadline_seconds * MARGIN):
                 await self._act(session, call, deadline_seconds * MARGIN)
-                result = await observe(session, call)
+                photographs = self.photographs and session.section.screenshots
+                result = await observe(session, call, photographs=photographs)
         except RefusalError as refusal:
             result = _refuse(session, call, refusal.status, str(refusal))
         except (TimeoutError, PlaywrightTimeout):

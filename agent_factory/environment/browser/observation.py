@@ -13,7 +13,7 @@ from agent_factory.contracts.message import Message, ToolCall
 from agent_factory.environment.browser.session import Session
 
 
-async def observe(session: Session, call: ToolCall) -> ToolResult:
+async def observe(session: Session, call: ToolCall, *, photographs: bool) -> ToolResult:
     """The page as it stands, as the result of a call; of ``browser_snapshot`` with a reference, that element."""
     page = session.page
     boxes = session.section.boxes
@@ -28,7 +28,7 @@ async def observe(session: Session, call: ToolCall) -> ToolResult:
     head += [f"note: {note}" for note in session.take_notes()]
     content = "\n".join([*head, "tree:", cut(tree, session.section.tree_characters)])
     message = Message(role="tool", tool_call_id=call.id, name=call.name, content=content)
-    return ToolResult(message, None, screenshot=await _photograph(session))
+    return ToolResult(message, None, screenshot=await _photograph(session) if photographs else None)
 
 
 def cut(tree: str, most: int) -> str:
@@ -43,8 +43,6 @@ def cut(tree: str, most: int) -> str:
 
 
 async def _photograph(session: Session) -> bytes | None:
-    if not session.section.screenshots:
-        return None
     try:
         return await session.page.screenshot(animations="disabled", caret="hide", timeout=2000)
     except Error:

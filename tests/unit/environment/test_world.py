@@ -7,6 +7,7 @@ import pytest
 from agent_factory.contracts import Fault, ToolCall
 from agent_factory.core.buildfile import EnvironmentSection
 from agent_factory.core.error import InputError
+from agent_factory.environment.episode import Player
 from agent_factory.environment.world import open_world
 
 
@@ -73,3 +74,23 @@ async def test_settings_that_a_kind_does_not_know_are_refused(recipe):
     with pytest.raises(InputError, match=r"\[environment.settings.http\].colour in build.toml: Extra inputs"):
         async with open_world(recipe, section):
             pass
+
+
+class Seen:
+    """A world whose environment could be photographed."""
+
+    def __init__(self, world):
+        self.environment = world.make()
+        self.environment.photographs = None
+
+    def make(self):
+        return self.environment
+
+
+@pytest.mark.parametrize(("keep", "taken"), [(None, False), (lambda png: "a.png", True)])
+async def test_screenshots_are_taken_only_while_somebody_keeps_them(recipe, draw, moves, keep, taken):
+    async with open_world(recipe) as world:
+        seen = Seen(world)
+        await Player(seen, recipe, moves("Done."), "m", "r", keep_screenshot=keep).play(draw("L1", "track_order"))
+
+    assert seen.environment.photographs is taken
