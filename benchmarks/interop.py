@@ -4,8 +4,10 @@ Sessions: OpenEnv's scaling test. An environment only waits one second a step; n
 step and leave; n holds where 99.5 % succeed and 99 % are over within two seconds, connecting included. Both
 servers are one process bound to one core, the clients are the same code in this process, on the other cores. Ours runs
 as `factory env serve` runs it, with uvloop; openenv is as its package installs it, which brings none.
-Steps: ours is a tool of support_desk's simulator (routes, statuses, JSON, faults in front), in process as rollouts call
-it, and over our server; the peer's is an addition, which costs it nothing, over its server. One process each.
+Steps: a tool of support_desk with the same arguments on the same state, and the same function behind it, one process
+each. Ours goes through its simulator (argument check, routes, statuses, JSON, faults in front), in process as rollouts
+call it, and over our server. The peer's is called over openenv's server: as a tool of openenv's (``MCPEnvironment``),
+and as a bare action, which knows neither tools nor arguments.
 """
 
 import asyncio
@@ -16,6 +18,7 @@ import sys
 import time
 from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any, TypeVar
 
 import uvloop
@@ -26,7 +29,7 @@ from agent_factory.core.recipe import load_recipe
 from agent_factory.environment.scenario import draw_scenarios
 from agent_factory.environment.world import open_world
 from benchmarks.figure import Figure
-from tests.openenv import PYTHON, REASON, serve_counter
+from tests.openenv import PYTHON, REASON, serve, serve_counter
 
 _SIZES = (64, 128, 256, 512, 1024, 2048)
 _STEPS = 4000
@@ -181,25 +184,27 @@ def _measure_steps() -> list[Figure]:
     recipe = load_recipe("support_desk")
     scenario = next(s for s in draw_scenarios(recipe, "train", 5, 0) if s.solution.calls)
     call = scenario.solution.calls[0]
-    ours = asyncio.run(_step_in_process(scenario, call))
+    desk = (str(Path(__file__).parent / "openenv_desk.py"), str(recipe.folder / "simulator" / "world.py"))
     action = {"type": "call_tool", "tool_name": call.name, "arguments": call.arguments}
+    bare = {"tool_name": call.name, "arguments": call.arguments}
+    ours = asyncio.run(_step_in_process(scenario, call))
     with _serve_ours("desk") as port:
         wire = _run(_step_over_wire(port, action, {"scenario": scenario.id}))
-    with serve_counter() as port:
-        peer = _run(_step_over_wire(port, {"amount": 0}, {}))
-    reach = ">= 5 x a step of an OpenEnv server"
+    with serve(desk[0], "tool", desk[1], json.dumps(scenario.state)) as port:
+        tool = _run(_step_over_wire(port, action, {}))
+    with serve(desk[0], "action", desk[1], json.dumps(scenario.state)) as port:
+        least = _run(_step_over_wire(port, bare, {}))
     return [
-        Figure(
-            "interop/steps/in_process",
-            round(ours),
-            "steps/s",
-            round(peer),
-            round(ours / peer, 1),
-            reach,
-            ours >= 5 * peer,
-        ),
-        Figure("interop/steps/over_the_wire", round(wire), "steps/s", round(peer), round(wire / peer, 1)),
+        _compare("in_process", ours, tool, ">= 5 x an OpenEnv server with the same tool"),
+        _compare("in_process/beside_bare_action", ours, least),
+        _compare("over_the_wire", wire, tool),
+        _compare("over_the_wire/beside_bare_action", wire, least),
     ]
+
+
+def _compare(name: str, ours: float, peer: float, reach: str | None = None) -> Figure:
+    met = None if reach is None else ours >= 5 * peer
+    return Figure(f"interop/steps/{name}", round(ours), "steps/s", round(peer), round(ours / peer, 2), reach, met)
 
 
 async def _step_in_process(scenario: Scenario, call: ToolCall) -> float:

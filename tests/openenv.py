@@ -63,14 +63,19 @@ asyncio.run(main())
 
 
 @contextmanager
-def serve_counter():
-    """The port of openenv's own server with an environment that adds, waits, and rewards a total of 7."""
-    with subprocess.Popen([PYTHON, "-W", "ignore", "-c", COUNTER], stdout=subprocess.PIPE, text=True) as process:
+def serve(*arguments):
+    """The port that a program in openenv's environment prints when its server answers."""
+    with subprocess.Popen([PYTHON, "-W", "ignore", *arguments], stdout=subprocess.PIPE, text=True) as process:
         try:
             yield int(process.stdout.readline())
         finally:
             process.kill()  # it would wait for steps that wait
             process.wait(30)
+
+
+def serve_counter():
+    """The port of openenv's own server with an environment that adds, waits, and rewards a total of 7."""
+    return serve("-c", COUNTER)
 
 
 def run_client(code, deadline_seconds=120):
