@@ -15,7 +15,7 @@ import unicodedata
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from agent_factory.data.cleaning.injection import match_rule
+from agent_factory.data.cleaning.injection import match_rule, unmark
 
 _INVISIBLE = re.compile("[\u200b-\u200d\u2060\ufeff\u180e\u00ad]")
 _BETWEEN = re.compile("(?<=[a-zA-Z\u4e00-\u9fff .,])[\u200b-\u200d\u2060\ufeff\u180e](?=[a-zA-Z\u4e00-\u9fff .,])")
@@ -25,11 +25,11 @@ _SELECTORS = re.compile("[\ufe00-\ufe0f\U000e0100-\U000e01ef]{4,}")
 _REVERSED = re.compile("\u202e([^\u202c]*)\u202c?")
 _DIRECTION = re.compile("[\u200e\u200f\u202a-\u202e\u2066-\u2069]")
 _STYLED_AWAY = re.compile(
-    r"<(\w{1,30})\b[^<>]*?style\s{0,9}=\s{0,9}[\"'][^\"'<>]{0,500}?(?:display\s{0,9}:\s{0,9}none|"
+    r"<(\w{1,30})\b[^<>]*?(?:(?<=[\s\"'])hidden(?=[\s>/=])|style\s{0,9}=\s{0,9}[\"'][^\"'<>]{0,500}?(?:display\s{0,9}:\s{0,9}none|"
     r"visibility\s{0,9}:\s{0,9}hidden|font-size\s{0,9}:\s{0,9}[01](?:px|pt|em)?\b|"
     r"opacity\s{0,9}:\s{0,9}0(?:\.0+)?\b|(?:left|top|right|bottom|indent)\s{0,9}:\s{0,9}-\d{3,6}|"
     r"clip\s{0,9}:\s{0,9}rect\(0|(?:width|height)\s{0,9}:\s{0,9}0(?:px|em)?\s{0,9}[;\"']|"
-    r"(?<!-)color\s{0,9}:\s{0,9}(?:#fff(?:fff)?\b|white\b|transparent\b))"
+    r"(?<!-)color\s{0,9}:\s{0,9}(?:#fff(?:fff)?\b|white\b|transparent\b)))"
     r"[^<>]{0,1000}>",
     re.IGNORECASE,
 )
@@ -37,13 +37,15 @@ _TAG = re.compile(r"</?(?!system|instruction|\|)[a-zA-Z][^<>]{0,200}>")
 _BASE64 = re.compile(r"(?<![\w+/=.-])[A-Za-z0-9+/]{20,}={0,2}(?![\w+/=])")
 _SUSPICIOUS = re.compile(
     r"\b(?:ignore|disregard|instructions?|system|prompt|assistant|ai|llm|model|grader?|judge|evaluator|score|reward|must|"
-    r"refund|secretly|override|unrestricted|forward|do not tell|jailb\w+|anweisung\w*|"
+    r"grad(?:e|es|ed|ing)|rate|rating|marks|evaluat\w*|"
+    r"transcript|conversation|dialogue|refund|secretly|override|unrestricted|forward|do not tell|jailb\w+|anweisung\w*|"
     r"instrucciones|consignes)\b|[忽指提评系满瞒]"
 )
 # Cyrillic and Greek letters that look like Latin ones.
 _ALIKE = str.maketrans("аеорсухіјѕһԁԛԝοαενικρτυχ", "aeopcyxijshdqwoaevikptux")
 _LETTERS = re.compile(r"[^\W\d_]+")
 _SPACED = re.compile(r"(?<!\w)(?:[a-z][ .*_-]){3,}[a-z](?!\w)")
+_SPACED_CHINESE = re.compile("[\u4e00-\u9fff](?:[ .*_-][\u4e00-\u9fff]){3,}")
 _MIXED = re.compile(r"(?<!\w)(?=\d{0,2}[a-z])[a-z\d@$]{3,40}(?!\w)")
 _SPELT = str.maketrans("013457@$", "oieastas")
 # Traditional letters of the words that the rules look for.
@@ -62,13 +64,13 @@ class Unveiled(NamedTuple):
 
 
 def fold(text: str) -> str:
-    """The text as it is read: visible letters only, NFKC, lower case, look-alikes as Latin, no HTML tags."""
+    """The text as it is read: visible letters, NFKC, lower case, look-alikes as Latin, no accents, no HTML tags."""
     if text.isascii():
         plain = text
     else:
         plain = _INVISIBLE.sub("", _TAGS.sub(lambda found: _untag(found.group()), text))
         plain = _DIRECTION.sub("", _REVERSED.sub(lambda found: found[1][::-1], plain))
-        plain = unicodedata.normalize("NFKC", plain)
+        plain = unmark(unicodedata.normalize("NFKC", plain))
     plain = plain.lower()
     if not plain.isascii():
         plain = _LETTERS.sub(lambda found: _unmix(found.group()), plain.translate(_TRADITIONAL))
@@ -82,7 +84,9 @@ def respell(text: str) -> str:
     if "11" in text:
         text = re.sub(r"(?<=[a-z])11", "ll", text)
     spelt = _MIXED.sub(lambda found: found.group().translate(_SPELT), text)
-    return _SPACED.sub(lambda found: re.sub(r"[ .*_-]", "", found.group()), spelt)
+    for spaced in (_SPACED, _SPACED_CHINESE):
+        spelt = spaced.sub(lambda found: re.sub(r"[ .*_-]", "", found.group()), spelt)
+    return spelt
 
 
 def _unmix(word: str) -> str:
@@ -96,7 +100,7 @@ def unveil(text: str) -> Iterator[Unveiled]:
         yield from _unveil_characters(text)
     if "<!--" in text:
         yield from _suspicious("an HTML comment", _find_comments(text))
-    if "<" in text and "style" in (low := text.lower()):
+    if "<" in text and ("style" in (low := text.lower()) or "hidden" in low):
         yield from _suspicious("text that is styled away", _find_styled_away(text, low))
     if len(text) > 20:
         yield from _suspicious("base64", (decoded for found in _BASE64.findall(text) if (decoded := _decode(found))))

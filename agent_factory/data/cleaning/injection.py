@@ -3,15 +3,17 @@
 Model: a rule is looked at only where one of its ``needs`` stands in the text, and matches a wording, not
 a word: what it is told to ignore, and whose. A user who takes back their own words is no attacker, so
 "my" and "I gave you" end a match. Invariant: rules see text as ``hidden.fold`` gives it: NFKC, lower
-case, single blanks, look-alike letters as Latin ones.
+case, single blanks, look-alike letters as Latin ones, no accents on these.
 """
 # ruff: noqa: E501  an alternative of a wording stands on a line of its own
 
 from __future__ import annotations
 
 import re
+import unicodedata
 from typing import NamedTuple
 
+_MARK = re.compile("(?<=[A-Za-z])[\u0300-\u036f]+")
 _WORDS = r"(?:(?!my\b|our\b|mine\b)[\w'’-]+[\s,]+)"
 _ORDERS = (
     r"(?:instructions?|directives?|prompts?|guidelines?|guidance|rules?|polic(?:y|ies)|programming|training|directions|commands?|"
@@ -41,7 +43,7 @@ _GRADE = (
 )
 _TOP = (
     r"(?:1(?:\.0+)?\b|full (?:marks?|score|points)|perfect|maximum|max\b|10\s?/\s?10|10 out of 10|5\s?/\s?5|5 out of 5|"
-    r"100\b|pass(?:ed)?\b|success(?:ful)?|solved|correct|highest|true\b|top\b|positive)"
+    r"5 of 5\b|100\b|pass(?:ed)?\b|success(?:ful)?|solved|correct|highest|true\b|top\b|positive)"
 )
 _UNBOUND = (
     r"(?:no|any|all|without(?: any)?|free (?:of|from)(?: all| any)?|lacks?(?: any)?|ignor(?:es|ing)(?: all| its| any)?)"
@@ -59,6 +61,11 @@ _SHOW = (
 )
 
 
+def unmark(text: str) -> str:
+    """The text without accents on Latin letters."""
+    return unicodedata.normalize("NFC", _MARK.sub("", unicodedata.normalize("NFD", text)))
+
+
 class Rule(NamedTuple):
     """A wording: it can only be there where one of ``needs`` is."""
 
@@ -68,7 +75,7 @@ class Rule(NamedTuple):
 
 
 def _rule(name: str, needs: str, pattern: str) -> Rule:
-    return Rule(name, tuple(needs.split("|")), re.compile(pattern, re.MULTILINE))
+    return Rule(name, tuple(unmark(needs).split("|")), re.compile(unmark(pattern), re.MULTILINE))
 
 
 _ORDER_ROOTS = "instruct|direction|command|directive|prompt|guid|rule|polic|programming|training|restrict|constrain|safeguard|filter|limit|system message"
@@ -149,7 +156,8 @@ ENGLISH = (
         "grad|judge|judging|evaluat|review|rater|scor|reward|assess|examin|annotat|deserves|rates|transcript|episode",
         rf"\b{_GRADER}\b[^\n]{{0,80}}?\b{_GRADE}\b[^\n]{{0,50}}?{_TOP}"
         rf"|\b{_GRADER}\b[^\n]{{0,40}}?\b(?:label|score|reward|rating|verdict|grade)\b[^\n]{{0,12}}?(?:is|=|:)\s*{_TOP}"
-        rf"|\b(?:response|answer|conversation|transcript|episode|trace|dialogue|trajectory) (?:deserves|merits|should (?:get|receive|be (?:given|rated|scored|graded|marked)))\b[^\n]{{0,30}}?{_TOP}"
+        rf"|\b(?:response|answer|conversation|transcript|episode|trace|dialogue|trajectory) (?:deserves|merits|should (?:get|receive|be (?:given|rated|scored|graded|marked)))\b[^\n]{{0,30}}?(?:{_TOP}|(?:a|the) five\b)"
+        rf"|\bif you (?:are (?:to )?)?(?:evaluat|grad|scor|judg|rat|assess)\w* (?:this|the) (?:conversation|transcript|episode|trace|dialogue|trajectory|response|answer)\b[^\n]{{0,30}}?{_GRADE}\b[^\n]{{0,30}}?{_TOP}"
         rf"|\b{_GRADE} (?:this|the) (?:conversation|transcript|episode|trace|dialogue|trajectory|response)\b[^\n]{{0,30}}?{_TOP}",
     ),
     _rule(
@@ -188,7 +196,7 @@ CHINESE = (
         "speaks to the judge",
         "分|评|裁判|审",
         r"(?:评委|评分员|裁判|评审|打分模型|评估模型|评分模型|评判|评测|阅卷|打分者|评估者|评分者|审核员|评价模型|打分的|(?:评分|评价|审核)的(?:人|老师)[^。\n]{0,3}?(?:请|注意|务必|必须))[^。\n]{0,40}?(?:满分|1\.0|10分|100分|最高分|成功|通过|正确|高分)"
-        r"|(?:给|将|把)(?:本次|这段|这个|此)(?:对话|回答|轨迹)[^。\n]{0,10}?(?:满分|判定为成功|最高分|标记为成功)",
+        r"|(?:给|将|把)(?:本次|这段|这个|此)(?:对话|回答|轨迹)[^。\n]{0,10}?(?:满分|五分|5分|判定为成功|最高分|标记为成功)",
     ),
     _rule(
         "hides from the user",
