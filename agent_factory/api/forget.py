@@ -21,8 +21,8 @@ router = APIRouter(tags=["data"])
 class ForgetRequest(Part):
     """Ways to name one person: an e-mail, a full name, a phone number, an id, or as in ``PERSON:Hedwig``; any counts.
 
-    A ``dry_run`` finds and lists, and changes nothing. Where more is found than may be one person's, its answer has
-    the number to ``confirm``.
+    A ``dry_run`` finds and lists, and changes nothing. Where a name without its label is found, or more than may
+    be one person's, its answer has the number to ``confirm``.
     """
 
     subjects: tuple[str, ...] = Field(min_length=1, max_length=20)

@@ -25,7 +25,7 @@ _INVISIBLE = regex.compile(r"[\p{C}\p{Zl}\p{Zp}\p{Default_Ignorable_Code_Point}\
 _BETWEEN = regex.compile(r"[\p{P}\p{S}\s]+")
 _WORD = regex.compile(r"[\p{L}\p{M}]+")
 _ALIKE = frozenset(["LATIN", "CYRILLIC", "GREEK", "COPTIC", "ARMENIAN", "CHEROKEE", "LISU"])
-_JUDGE = re.compile(r"^rule\s*:|,\s*prompt [0-9a-f]{4,}$", re.IGNORECASE)
+_JUDGE = re.compile(r"^rule\s*:|,\s*prompt \w+$", re.IGNORECASE)
 # Letters of Cyrillic, Greek and Armenian, and digits, that are drawn like Latin ones: the part of Unicode's list of
 # confusables (UTS 39) that whole words can be written with. Capitals come first: Н is drawn like H, ν like v.
 _CAPITALS = str.maketrans("АВЕКМНОРСТУХЅІЈҮԚԜΑΒΕΖΗΙΚΜΝΟΡΤΥΧ", "ABEKMHOPCTYXSIJYQWABEZHIKMNOPTYX")

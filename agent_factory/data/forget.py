@@ -41,8 +41,9 @@ def forget(
 ) -> ForgetReport:
     """Forget the person who is named by any of ``subjects``; InputError where one names nobody.
 
-    What is found in more than 20 traces and a tenth of all, or in as many other records, is hardly one person:
-    InputError unless ``confirm`` is how many traces and records there are. Where nothing is known of them nothing is
+    What was found by mere words (no e-mail, number or ``LABEL:value``), and what is found in more than 20 traces and a
+    tenth of all or in as many other records, may be more than one person's: InputError unless ``confirm`` is how many
+    traces and records there are. Where nothing is known of them nothing is
     done or recorded; where they are forgotten already, what was left undone is done, and traces that began before
     now are kept out.
     """
@@ -50,11 +51,11 @@ def forget(
     if not named:
         raise InputError("nobody was named: give an e-mail, a full name, a phone number or an id")
     found = search(store, artifacts, project, named)
-    asked = _ask(found)
+    asked = _ask(found, sure=all(subject.sure for subject in named))
     if asked is not None and asked != confirm and not dry_run:
         raise InputError(
             f"this is found in {len(found.traces)} of {found.searched} traces and in {len(found.records)} other "
-            "records, more than one person's share: look at them with "
+            "records, which may be more than one person's: look at them with "
             '--dry-run ("dry_run": true) and name the person in another way; or, where all of them are to go, say so '
             f'by their number: --confirm {asked} ("confirm": {asked})'
         )
@@ -79,11 +80,11 @@ def forget(
     )
 
 
-def _ask(found: Found) -> int | None:
-    """How many traces and records are to be confirmed; None where so few may be one person's."""
+def _ask(found: Found, *, sure: bool) -> int | None:
+    """How many traces and records are to be confirmed; None where these can only be one person's."""
     sizes = ((len(found.traces), found.searched), (len(found.records), found.kept))
     many = any(count > _MOST and count > whole * _SHARE for count, whole in sizes)
-    return len(found.traces) + len(found.records) if many else None
+    return len(found.traces) + len(found.records) or None if many or not sure else None
 
 
 def resume_forgettings(store: Store, artifacts: Artifacts) -> list[Forgetting]:

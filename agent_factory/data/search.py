@@ -21,7 +21,7 @@ from agent_factory.core.store import Store
 from agent_factory.core.table import traces
 from agent_factory.data.importing.removal import find_quarantined
 from agent_factory.data.subject import Subject
-from agent_factory.data.value import read_values
+from agent_factory.data.value import fold, read_values
 from agent_factory.privacy.redactor import Redactor, open_redactor
 
 _CHUNK = 400
@@ -131,7 +131,7 @@ def _add_records(store: Store, artifacts: Artifacts, project: str, subjects: Seq
         if kind == "Session":
             found.sessions.add(name)
         found.records.add(f"{kind}:{name}")
-    tells = lambda text: any(subject.is_in(text, text) for subject in subjects)  # noqa: E731
+    tells = lambda text: any(subject.is_in(text, fold(text)) for subject in subjects)  # noqa: E731
     found.records.update(":".join(told) for told in find_quarantined(store, artifacts, project, tells))
     own = {*found.traces, *found.sessions}
     for kind, name in find_records(store, project, lambda _, body: not own.isdisjoint(_strings(body))):

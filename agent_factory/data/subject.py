@@ -15,6 +15,7 @@ from typing import NamedTuple, cast
 from urllib.parse import unquote
 
 from agent_factory.core.error import InputError
+from agent_factory.data.value import FIELDS, fold
 from agent_factory.privacy.label import LABELS, Label, is_chinese, normalize, street_of
 from agent_factory.privacy.redactor import Redactor
 from agent_factory.privacy.rule.chinese_name import begins_as_name, is_surname, split_chinese_name, write_pattern
@@ -46,11 +47,15 @@ _LETTER = rf"[^\W{_UNSPACED}]"
 
 
 class Subject(NamedTuple):
-    """One way to name a person; ``pattern`` finds it in raw text."""
+    """One way to name a person; ``pattern`` finds it in folded text.
+
+    ``sure`` is what can name hardly anything else: an e-mail, a number, or what it was said to be.
+    """
 
     label: Label
     hash: str
     pattern: re.Pattern[str]
+    sure: bool
 
     @property
     def name(self) -> str:
@@ -58,7 +63,7 @@ class Subject(NamedTuple):
         return f"{self.label}:{self.hash}"
 
     def is_in(self, text: str, values: str) -> bool:
-        """Whether a record tells of the person: its text by keyed hash, its ``values`` in the clear."""
+        """Whether a record tells of the person: its text by keyed hash, its folded ``values`` in the clear."""
         return self.hash in text or self.pattern.search(values) is not None
 
 
@@ -72,15 +77,20 @@ def read_subjects(texts: Iterable[str], redactor: Redactor) -> list[Subject]:
 
 def _read(text: str, redactor: Redactor) -> list[Subject]:
     head, *rest = re.split(r"\s*[:：]\s*", text, maxsplit=1)
-    label = cast("Label", head.upper()) if rest and head.upper() in LABELS else None
-    value = _unwrap(rest[0] if label else text)
-    labels = (label,) if label else tuple(_guess(value))
+    told = cast("Label", head.upper()) if rest and head.upper() in LABELS else None
+    value = _unwrap(rest[0] if told else text)
+    labels = (told,) if told else tuple(_guess(value))
     unfit = next((label for label in labels if label in _NO_PERSON), None)
     if unfit:
         raise InputError(f"a {unfit} names no person by itself: give an e-mail, a full name, a phone number or an id")
     subjects = [
-        Subject(label, redactor.hash_of(label, form), _pattern(label, value if form == whole else form, form))
-        for label in (() if _is_no_name(value, told=label is not None) else labels)
+        Subject(
+            label,
+            redactor.hash_of(label, form),
+            _pattern(label, fold(value if form == whole else form), fold(form)),
+            told is not None or label == "EMAIL" or _is_number(value),
+        )
+        for label in (() if _is_no_name(value, told=told is not None) else labels)
         for whole in (_form(label, value),)
         if not _is_short(label, whole)
         for form in _forms(label, whole)
@@ -88,11 +98,16 @@ def _read(text: str, redactor: Redactor) -> list[Subject]:
     if not subjects:
         # The value itself is not told: messages are logged.
         raise InputError(
-            f"this {label or 'text without a label'} of {len(value)} characters names no one person: give an e-mail, a "
+            f"this {told or 'text without a label'} of {len(value)} characters names no one person: give an e-mail, a "
             "full name ('Mia Li', 李雷雷), a phone number or a reference number of five characters or more, or say "
             "what it is (as in --subject PERSON:Hedwig, --subject USER:hedwig_k or --subject REF:4417)"
         )
     return subjects
+
+
+def _is_number(value: str) -> bool:
+    """Whether digits make up half of what is no blank or sign."""
+    return sum(map(str.isdigit, value)) * 2 >= sum(map(str.isalnum, value))
 
 
 def _unwrap(value: str) -> str:
@@ -103,9 +118,9 @@ def _unwrap(value: str) -> str:
 
 
 def _is_no_name(value: str, *, told: bool) -> bool:
-    """Whether a value is a placeholder's name or of common words alone; a full name that is ``told`` may be."""
+    """Whether a value is of placeholders, a field's name or of common words; a full name that is ``told`` may be."""
     words = value.casefold().split()
-    if _HOLDER.fullmatch(value):
+    if all(_HOLDER.fullmatch(word.upper()) for word in words) or (len(words) == 1 and words[0] in FIELDS):
         return True
     return not (told and len(words) > 1) and all(word in _JSON_WORDS or is_common(word) for word in words)
 
@@ -182,6 +197,8 @@ def _is_short(label: Label, form: str) -> bool:
     if label == "EMAIL":
         return _EMAIL.fullmatch(form) is None
     if label in _LEAST_DIGITS and sum(letter.isdigit() for letter in form) < _LEAST_DIGITS[label]:
+        return True
+    if label == "PERSON" and "_" in form:  # names of fields have it, and of people none
         return True
     if label == "PERSON" and re.search(rf"[{_UNSPACED}]", form):
         return len(form) < 2 or is_surname(form)

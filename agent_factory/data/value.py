@@ -2,18 +2,20 @@
 
 Invariant: names of fields, keys of JSON (also of JSON that stands in a text), ids that the factory reads, clocks in
 fields of ours, whatever they are called, and placeholders are no values. What cannot be taken apart is a value as a
-whole.
+whole. ``fold`` gives one spelling for what looks alike, to a subject as to what is searched for it.
 """
 
 from __future__ import annotations
 
 import json
 import re
+import unicodedata
 from collections.abc import Iterator
 from typing import Any
 
 from agent_factory.privacy.document import load_json, split_json
 from agent_factory.privacy.label import PLACEHOLDER
+from agent_factory.privacy.traditional import simplify
 
 _OPEN = frozenset(["answer", "arguments", "changes", "metadata", "world"])
 """Fields of records that hold anything: what stands in them is no field of ours, whatever it is called."""
@@ -28,16 +30,28 @@ _OWN_WORDS = frozenset([
 ])
 # fmt: on
 _INSTANT = re.compile(r"\d{4}-\d\d-\d\d(?:[T ]\d\d:\d\d(?::\d\d(?:\.\d+)?)?(?:Z|[+-]\d\d:?\d\d)?)?")
+FIELDS = _OPEN | _LEFT_OUT | _OWN_WORDS
+"""Names of fields of records."""
+_UNSEEN = re.compile("[\u00ad\u034f\u180e\u200b-\u200f\u202a-\u202e\u2060-\u2064\u2066-\u2069\ufe00-\ufe0f\ufeff]")
+_MARK = re.compile("[\u0300-\u036f]+")
 _PART = "\0"  # no name, number or address goes across it
 
 
+def fold(text: str) -> str:
+    """The text without what is not seen and without accents, Chinese in simplified characters."""
+    if text.isascii():
+        return text
+    plain = _MARK.sub("", unicodedata.normalize("NFKD", _UNSEEN.sub("", text)))
+    return simplify(unicodedata.normalize("NFC", plain))
+
+
 def read_values(body: str) -> str:
-    """The values of a record's JSON, with a NUL between each two."""
+    """The values of a record's JSON, folded, with a NUL between each two."""
     try:
         record: Any = json.loads(body)
     except (ValueError, RecursionError):  # kept by something else, or too deep: then all of it is looked at
-        return PLACEHOLDER.sub(_PART, body)
-    return PLACEHOLDER.sub(_PART, _PART.join(_list_texts(record)))
+        return PLACEHOLDER.sub(_PART, fold(body))
+    return PLACEHOLDER.sub(_PART, fold(_PART.join(_list_texts(record))))
 
 
 def _list_texts(record: Any) -> Iterator[str]:

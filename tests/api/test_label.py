@@ -46,7 +46,9 @@ def test_a_label_names_its_reviewer_in_the_body_or_the_header(client: TestClient
     assert client.post("/data/label", json={**body, "labeler": "ann"}, headers={"X-Reviewer": "ann"}).status_code == 201
 
 
-@pytest.mark.parametrize("name", [RULE_JUDGE, "Rule: support_desk, code 1a2b3c4d", "big, prompt 0123456789ab"])
+@pytest.mark.parametrize(
+    "name", [RULE_JUDGE, "Rule: support_desk, code 1a2b3c4d", "big, prompt 0123456789ab", "gpt, prompt abc"]
+)
 def test_nobody_labels_as_a_judge_of_the_factory(client: TestClient, day: None, name: str) -> None:
     for kind in ("rule", "model", "person"):
         reply = client.post("/data/label", json={"trace_id": "t1", "score": 1.0, "labeler": name, "kind": kind})

@@ -29,5 +29,5 @@ def test_who_is_not_known_is_told_by_exit_code_and_json(
     told = capsys.readouterr()
     assert json.loads(told.out)["outcome"] == "nothing"
     assert "nothing was found, and nothing was wiped" in told.err
-    assert factory("data", "forget", "--subject", "张雨桐")["outcome"] == "found"
+    assert factory("data", "forget", "--subject", "张雨桐", "--confirm", "1")["outcome"] == "found"
     assert factory("data", "forget", "--subject", "张雨桐")["outcome"] == "already"

@@ -231,7 +231,8 @@ def test_by_name_by_phone_and_by_id_also_where_the_day_was_not_cleaned(
         ("mia_brandt_77", ("id",)),
     ):
         assert forget(store, artifacts, "default", [subject], dry_run=True).traces == names, subject
-    assert len(forget(store, artifacts, "default", ["Mia Brandt", "415-555-0132", "mia_brandt_77"]).traces) == 4
+    named = ["PERSON:Mia Brandt", "415-555-0132", "USER:mia_brandt_77"]
+    assert len(forget(store, artifacts, "default", named).traces) == 4
     assert TraceLog(store).get("other", "default") is not None
 
 
@@ -242,8 +243,8 @@ def test_nothing_found_and_forgotten_already_are_told_apart(
         nobody = forget(store, artifacts, "default", ["诸葛文轩"])
         assert (nobody.outcome, nobody.wiped, nobody.matched) == ("nothing", None, {})
     assert store.find(Forgetting) == []
-    assert forget(store, artifacts, "default", [MIA, "Mia Li"]).outcome == "found"
-    assert forget(store, artifacts, "default", [MIA, "Mia Li"]).outcome == "already"
+    assert forget(store, artifacts, "default", [MIA, "PERSON:Mia Li"]).outcome == "found"
+    assert forget(store, artifacts, "default", [MIA, "PERSON:Mia Li"]).outcome == "already"
     assert forget(store, artifacts, "default", [MIA], dry_run=True).outcome == "already", "named with others before"
     assert forget(store, artifacts, "shop", [MIA]).outcome == "nothing"
 
@@ -262,6 +263,7 @@ def test_nothing_found_and_forgotten_already_are_told_apart(
             "EMAIL:mail",
             "REF:order",
         ),
+        *("PERSON_1 PERSON_2", "<PERSON_1> <PERSON_2>", "customer_name order_id", "PERSON:order_id", "USER:role"),
         *("2026-11", "2026/11", "11.2026", "2026-W47", "2026-11-20T09:00:00Z", "09:12:33", "2026年11月"),
         *("PERSON:Li", "PERSON:欧阳", "BIRTHDATE:1990-01-01", "1990-01-01", "10.2.3.4", "PHONE:415"),
     ],
@@ -308,6 +310,29 @@ def test_what_stands_in_many_traces_is_to_be_confirmed(
                 forget(store, artifacts, "default", [MIA], confirm=confirm)
         assert store.find(Forgetting) == []
     assert len(forget(store, artifacts, "default", [MIA], confirm=dry.confirm).traces) == 21
+
+
+@pytest.mark.parametrize("subject", ["lamp shade", "Arrives On Friday", "高兴", "Petra Novak", "yl_garden13"])
+def test_what_is_of_mere_words_is_always_to_be_confirmed(
+    store: Store, artifacts: Artifacts, trace: Make, subject: str
+) -> None:
+    take_events(store, [trace("t1", f"It says {subject}.").to_json(), trace("t2").to_json()])
+    assert forget(store, artifacts, "default", [subject, MIA], dry_run=True).confirm == 1
+    for confirm in (None, 2):
+        with pytest.raises(InputError, match="--confirm 1 "):
+            forget(store, artifacts, "default", [subject], confirm=confirm)
+    assert store.find(Forgetting) == []
+    assert forget(store, artifacts, "default", [subject], confirm=1).traces == ("t1",)
+    assert forget(store, artifacts, "default", [subject]).outcome == "already", "there is nothing to be confirmed"
+
+
+@pytest.mark.parametrize("subject", ["Petra Novak", "Petra Nóvak", "PERSON:petra novak", "張偉強", "张伟强"])
+def test_a_name_is_found_in_other_letters(store: Store, artifacts: Artifacts, trace: Make, subject: str) -> None:
+    names = ("Petra Novak", "Petra Nóvak", "Pet\u200bra No\u00advak", "Petra No\u0301vak", "張偉強", "张伟强")
+    take_events(store, [trace(f"t{i}", f"I am {name}.").to_json() for i, name in enumerate(names)])
+    take_events(store, [trace("other", "Petra Novaková").to_json()])
+    wanted = ("t4", "t5") if not subject.isascii() and "P" not in subject else ("t0", "t1", "t2", "t3")
+    assert forget(store, artifacts, "default", [subject], dry_run=True).traces == wanted
 
 
 def put_work(store: Store, count: int, reviewer: str) -> None:
@@ -357,7 +382,7 @@ def test_a_file_that_is_called_after_a_person_is_told_by_another_name(
         file.write_text("no row\n")
         import_traces(store, artifacts, Origin(file=file, project="default"), "traces")
         file.unlink()
-    assert forget(store, artifacts, "default", ["Hedwig Okonkwo"]).records == 1
+    assert forget(store, artifacts, "default", ["PERSON:Hedwig Okonkwo"]).records == 1
     assert left_over(home, "Okonkwo") == []
     assert len(left_over(home, "others.jsonl")) == 2, "the other import is told as it was"
 

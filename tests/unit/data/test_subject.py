@@ -46,7 +46,7 @@ def test_chinese_names_and_ids_without_a_label(
     ):
         report = forget(store, artifacts, "default", [subject], dry_run=True)
         assert (set(report.traces), report.outcome) == (names, "found"), subject
-    assert forget(store, artifacts, "default", ["张雨桐", NUMBER]).wiped
+    assert forget(store, artifacts, "default", ["PERSON:张雨桐", NUMBER]).wiped
     assert TraceLog(store).get("t1", "default") is not None
 
 
