@@ -11,7 +11,19 @@ from rich.table import Table
 
 from benchmarks.figure import Figure
 
-NAMES = ("load", "ingest", "redaction", "growth", "replay", "rollouts", "round", "bfcl", "browser", "interop")
+NAMES = (
+    "load",
+    "ingest",
+    "redaction",
+    "growth",
+    "replay",
+    "rollouts",
+    "round",
+    "bfcl",
+    "browser",
+    "interop",
+    "generation",
+)
 LATEST = Path(__file__).parent / "latest.json"
 
 
