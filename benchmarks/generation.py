@@ -2,9 +2,10 @@
 
 Both play the same scenarios with the newest policy model of a build in ``.factory``, at the same temperature,
 without a shield, as many at once (judged by the recipe's own 256), after a few that warm up. Ours are
-``run_episodes`` over the local engine, resets and grades included; of TRL only ``GRPOTrainer._generate`` is timed: no reset, no grade, no training. An episode
-counts where no limit cut it off; a broken tool call ends it, TRL takes it for words. TRL bounds the tokens of an
-episode, by the model's context here, we those of an action. Source: ``trl.trainer.grpo_trainer`` of trl 1.16.
+``run_episodes`` over the local engine, resets and grades included; of TRL only ``GRPOTrainer._generate`` is timed:
+no reset, no grade, no training. An episode counts where no limit cut it off; a broken tool call ends it, TRL takes
+it for words. TRL bounds the tokens of an episode, by the model's context here, we those of an action.
+Source: ``trl.trainer.grpo_trainer`` of trl 1.16.
 """
 
 import asyncio
