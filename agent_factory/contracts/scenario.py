@@ -26,7 +26,7 @@ class Reply(Part):
     ``asks`` is a case-insensitive regular expression.
     """
 
-    asks: str
+    asks: str = Field(max_length=500)
     says: str
 
 

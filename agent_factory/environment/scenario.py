@@ -190,6 +190,8 @@ async def _disprove(player: Player, scenario: Scenario, expected: bool) -> str |
     except FactoryError as error:
         return f"{scenario.id!r} cannot be played: {error}"
     outcome = trace.outcome
+    if trace.fault == "user":  # it is the scenario's own script
+        return f"{scenario.id!r} cannot be played: {trace.failure}"
     if outcome is None:
         raise RecipeError(f"scenario {scenario.id!r} cannot be proved, its world broke: {trace.failure}")
     if outcome.success == expected:

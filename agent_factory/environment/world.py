@@ -123,8 +123,8 @@ def find_kind(name: str) -> OpenWorld:
         )
     try:
         return installed[name].load()
-    except ImportError as error:
+    except Exception as error:  # the package's own code runs here: it may raise anything
         raise InputError(
-            f"the kind of environment {name!r} cannot be loaded: {error}. "
-            "Install what it needs (docs/factories/environment.md)."
+            f"the kind of environment {name!r} ({installed[name].value}) cannot be loaded: "
+            f"{type(error).__name__}: {error}. Install what it needs (docs/factories/environment.md)."
         ) from error

@@ -1,7 +1,7 @@
 """Who plays the users of a run's episodes: a script, or the model that ``[environment.user]`` names.
 
 Invariant: a scenario whose user a model plays is not played where no model is named. The server's key goes to
-no address but the one that the recipe's own build.toml names: an order may name another, and gets no key there.
+no address but the one that the recipe's own build.toml names; an order cannot name another (``core.override``).
 """
 
 from __future__ import annotations

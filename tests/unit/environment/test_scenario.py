@@ -2,10 +2,11 @@
 
 import pytest
 
-from agent_factory.contracts import ScenarioSet, SuccessRules
+from agent_factory.contracts import Reply, ScenarioSet, SuccessRules
 from agent_factory.core.artifact import open_artifacts
 from agent_factory.core.error import ConflictError, InputError, RecipeError, StorageError
 from agent_factory.core.store import open_store
+from agent_factory.environment import user
 from agent_factory.environment.scenario import draw_scenarios, make_scenario_set, prove_solvable, read_scenarios
 
 
@@ -58,6 +59,16 @@ def test_a_scenario_that_asks_for_nothing_is_named(recipe, draw):
 
     with pytest.raises(InputError, match="solved by an agent that does nothing"):
         prove_solvable(recipe, [free])
+
+
+def test_a_scenario_whose_reply_searches_for_ever_is_named(recipe, draw, monkeypatch):
+    monkeypatch.setattr(user, "SEARCH_SECONDS", 0.01)
+    drawn = draw("L1", "track_order")
+    asking = drawn.solution.model_copy(update={"asks": "a" * 60 + "!"})
+    slow = drawn.model_copy(update={"replies": (Reply(asks="(a|aa)+$", says="x"),), "solution": asking, "id": "slow"})
+
+    with pytest.raises(InputError, match=r"'slow' cannot be played: user: reply 1: its 'asks'"):
+        prove_solvable(recipe, [slow])
 
 
 def test_a_generator_that_raises_is_told_as_the_recipes(recipe, replace_part):

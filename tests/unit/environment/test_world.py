@@ -1,12 +1,14 @@
 """The world: faults on purpose hit the calls that they name, in the episode that has them."""
 
 import json
+from importlib.metadata import EntryPoint
 
 import pytest
 
 from agent_factory.contracts import Fault, ToolCall
 from agent_factory.core.buildfile import EnvironmentSection
 from agent_factory.core.error import InputError
+from agent_factory.environment import world as border
 from agent_factory.environment.episode import Player
 from agent_factory.environment.world import open_world
 
@@ -67,6 +69,19 @@ async def test_a_kind_that_is_not_installed_is_refused_with_those_that_are(recip
     with pytest.raises(InputError, match=r"no kind of environment 'moon'; installed are: .*http"):
         async with open_world(recipe, kind="moon"):
             pass
+
+
+@pytest.mark.parametrize(
+    ("text", "told"), [("x = 1", "AttributeError"), ("def open(:", "SyntaxError"), ("1 / 0", "ZeroDivisionError")]
+)
+def test_a_kind_that_cannot_be_loaded_is_refused_by_name(tmp_path, monkeypatch, text, told):
+    (tmp_path / f"moon_{told}.py").write_text(text)
+    monkeypatch.syspath_prepend(tmp_path)
+    point = EntryPoint("moon", f"moon_{told}:open_moon", border.GROUP)
+    monkeypatch.setattr(border, "entry_points", lambda group: [point])
+
+    with pytest.raises(InputError, match=rf"kind of environment 'moon' \(moon_{told}:open_moon\) cannot .*: {told}"):
+        border.find_kind("moon")
 
 
 async def test_settings_that_a_kind_does_not_know_are_refused(recipe):
