@@ -18,6 +18,7 @@ from agent_factory.core.error import ConflictError
 from agent_factory.core.played import Played, find_sets
 from agent_factory.core.recipe import Recipe, load_recipe
 from agent_factory.core.store import Store
+from agent_factory.environment.http.setting import read_section
 from agent_factory.environment.replay.session import make_session_scenario
 from agent_factory.environment.scenario import read_scenarios
 
@@ -64,7 +65,7 @@ class Archive:
         if trace.scenario_id is None or digest is None:
             raise ConflictError(
                 f"trace {trace.id!r} ({trace.source}) does not say which scenario it played, so there is nothing to "
-                "play it in: only rollouts, evaluations, first traffic and sessions are replayed"
+                "play it in: only rollouts, evaluations and sessions are replayed"
             )
         sets = find_sets(self.store, trace, file)
         found = [one for record in sets if (one := self.read_set(record).get(trace.scenario_id)) is not None]
@@ -87,6 +88,24 @@ class Archive:
         if record.id not in self._sets:
             self._sets[record.id] = {one.id: one for one in read_scenarios(self.artifacts, record)}
         return self._sets[record.id]
+
+
+def close_off(trace: Trace, origin: Origin, kind: str | None) -> EnvironmentSection:
+    """The section of a replay in ``kind``, the section's own without it: nothing outside is written to, or recorded.
+
+    ConflictError where a live service answers the tools.
+    """
+    section = origin.section
+    if (kind or section.kind) != "http":
+        return section
+    settings = section.settings_of("http")
+    if read_section(settings, origin.recipe.name).backend == "live":
+        raise ConflictError(
+            f"trace {trace.id!r} cannot be replayed: a live service answers the tools of {origin.recipe.name!r} "
+            "([environment.settings.http] backend = 'live'), and it is not called again"
+        )
+    kept = {name: value for name, value in settings.items() if name != "record"}
+    return section.model_copy(update={"settings": {**section.settings, "http": kept}})
 
 
 def _require_same_world(trace: Trace, recipe: Recipe) -> None:

@@ -1,4 +1,4 @@
-"""The engine that gives recorded actions back, and the bounds under which they led to what was recorded.
+"""The engine and the user that give recorded words back, and the bounds under which they led to what was recorded.
 
 Invariant: no model is asked; where the recording ends, so does the episode.
 """
@@ -6,10 +6,13 @@ Invariant: no model is asked; where the recording ends, so does the episode.
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 
 from agent_factory.agent.loop import Limits
+from agent_factory.agent.shielding import ShieldLike
+from agent_factory.contracts.scenario import Persona
 from agent_factory.contracts.trace import Step, TokenUsage, Trace
-from agent_factory.core.error import ContextError, ModelError
+from agent_factory.core.error import ConflictError, ContextError, ModelError, UserError
 from agent_factory.gateway.chat import ChatRequest, ChatResult, Sampling
 
 _TOKENS = re.compile(r"(\d+) tokens")
@@ -37,6 +40,51 @@ class PlaybackEngine:
 
     async def close(self) -> None:
         """Nothing is held."""
+
+
+class RecordedUser:
+    """Says what the user of a trace said after the opening, line by line, revealed by the shield of its replay.
+
+    What the persona ``knows`` is revealed too, by the keyed hash that the trace holds of it.
+    """
+
+    def __init__(self, trace: Trace, persona: Persona, make_shield: Callable[[], ShieldLike], own: ShieldLike) -> None:
+        said = [message.content or "" for message in trace.messages() if message.role == "user"]
+        self._trace, self._shield, self._lines = trace, own, iter(said[1:])
+        self._known = _find_known(persona, make_shield)
+        self._unknown: str | None = None
+
+    async def reply(self, agent_says: str) -> str | None:
+        """See ``User``; UserError where the line names somebody whom the replay does not know."""
+        line = next(self._lines, None)
+        if line is None:
+            return None
+        told = self._shield.reveal_text(line)
+        for name, digest in self._trace.pseudonyms.items():
+            told = told.replace(name, self._known.get(digest, name))
+        self._unknown = next((name for name in self._trace.pseudonyms if name in told), None)
+        if self._unknown is not None:
+            raise UserError(f"what {self._unknown} stands for is not known")
+        return told
+
+    def require_known(self) -> None:
+        """ConflictError where a line could not be said."""
+        if self._unknown is not None:
+            raise ConflictError(
+                f"trace {self._trace.id!r} cannot be replayed: a line of its user first told {self._unknown}, "
+                "and what that stands for is nowhere recorded"
+            )
+
+
+def _find_known(persona: Persona, make_shield: Callable[[], ShieldLike]) -> dict[str, str]:
+    """What a persona knows, by keyed hash: as the shield finds it alone and beside its name."""
+    known: dict[str, str] = {}
+    for name, value in persona.knows.items():
+        for text in (value, f"{name}: {value}"):
+            shield = make_shield()
+            shield.hide_text(text)
+            known |= {digest: shield.reveal_text(hidden) for hidden, digest in shield.pseudonyms.items()}
+    return known
 
 
 def bounds_of(trace: Trace) -> tuple[Limits, Sampling]:

@@ -18,9 +18,10 @@ from agent_factory.core.error import ConflictError, FactoryError
 from agent_factory.core.played import Found
 from agent_factory.environment.episode import Player
 from agent_factory.environment.replay.comparison import compare, is_whole
-from agent_factory.environment.replay.origin import Archive, Origin
-from agent_factory.environment.replay.playback import PlaybackEngine, bounds_of
+from agent_factory.environment.replay.origin import Archive, Origin, close_off
+from agent_factory.environment.replay.playback import PlaybackEngine, RecordedUser, bounds_of
 from agent_factory.environment.rollout import open_shields
+from agent_factory.environment.user import make_scripted
 from agent_factory.environment.world import World, count_places, open_world
 
 CONCURRENCY = 32
@@ -68,7 +69,8 @@ async def play_again(
         try:
             _require_steps(trace)
             origin = archive.find_origin(trace, file)
-            origin = origin._replace(scenario=choose(trace, origin.scenario))
+            section = close_off(trace, origin, kind)
+            origin = origin._replace(scenario=choose(trace, origin.scenario), section=section)
         except FactoryError as error:
             on_refusal(at, trace, str(error))
             continue
@@ -106,8 +108,13 @@ async def _play_group(
 async def play_recorded(
     world: World, trace: Trace, origin: Origin, make_shield: Callable[[], ShieldLike] = NoShield
 ) -> Trace:
-    """The trace that the recorded actions lead to; InputError where the world lacks what the scenario asks for."""
+    """The trace that the recorded actions lead to; what a model said as the user is said as it is recorded.
+
+    InputError where the world lacks what the scenario asks for, ConflictError where the user's words are not known.
+    """
     limits, sampling = bounds_of(trace)
+    shield, persona = make_shield(), origin.scenario.user
+    user = None if persona is None else RecordedUser(trace, persona, make_shield, shield)
     player = Player(
         world,
         origin.recipe,
@@ -118,9 +125,13 @@ async def play_recorded(
         source=trace.source,
         project=trace.project,
         limits=limits,
-        make_shield=make_shield,
+        make_shield=lambda: shield,
+        make_user=lambda scenario, seed: user or make_scripted(scenario, seed),
     )
-    return await player.play(origin.scenario, origin.sample)
+    replayed = await player.play(origin.scenario, origin.sample)
+    if user is not None:
+        user.require_known()
+    return replayed
 
 
 def judge(recorded: Trace, replayed: Trace) -> Replay:
