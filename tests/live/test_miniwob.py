@@ -83,7 +83,7 @@ async def test_a_task_that_was_failed_cannot_be_begun_anew_or_left_for_an_easier
     for url in ("/miniwob/click-test.html", "/miniwob/click-test-2.html"):
         results, state = await act(world, scenario, ("navigate", {"url": url}), ("mouse_click_xy", {"x": 80, "y": 100}))
         assert "status: 410" in results[0].message.content
-        assert state == {"done": False, "reward": 0.0}
+        assert state == {"done": False, "reward": None}
 
 
 async def test_a_task_whose_words_are_an_object_opens_with_them(world, package):

@@ -106,8 +106,8 @@ class MiniwobSite:
         return replace(result, message=told, reward=None if known else self._reward)
 
     async def state(self, page: Page) -> Json:
-        """See ``Site``: whether the task is over, and its raw reward, 0 until then."""
-        return {"done": self._reward is not None, "reward": self._reward or 0.0}
+        """See ``Site``: whether the task is over, and its raw reward, None until the page has told one."""
+        return {"done": self._reward is not None, "reward": self._reward}
 
     async def close(self) -> None:
         """See ``Site``."""

@@ -58,7 +58,7 @@ async def test_a_page_is_handed_out_once_and_no_other_tasks_page(site, folder):
 async def test_the_first_reward_counts_and_is_told_once(site):
     page = FakePage()
     assert await site.complete(RESULT, page) == RESULT
-    assert await site.state(page) == {"done": False, "reward": 0.0}
+    assert await site.state(page) == {"done": False, "reward": None}
     page.reward = -1
     ended = await site.complete(RESULT, page)
     page.reward = 1
@@ -67,6 +67,11 @@ async def test_the_first_reward_counts_and_is_told_once(site):
     assert (ended.reward, later.reward) == (-1.0, None)
     assert ended.message.content == later.message.content == "note: the task is over\nurl: x"
     assert await site.state(page) == {"done": True, "reward": -1.0}
+
+
+async def test_a_reward_of_nothing_is_told_as_one(site):
+    ended = await site.complete(RESULT, page := FakePage(reward=0))
+    assert (ended.reward, await site.state(page)) == (0.0, {"done": True, "reward": 0.0})
 
 
 async def test_a_reward_that_is_no_number_is_a_defect_and_no_zero(site):
