@@ -26,6 +26,7 @@ from agent_factory.core.error import AccessError, FactoryError, TooLargeError
 _OPEN = frozenset({"/health", "/health/ready"})
 _DESCRIBES = frozenset({"/docs", "/docs/oauth2-redirect", "/redoc", "/openapi.json"})
 _DESCRIBES_WITH = "/static-offline-docs/"
+_SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 _EVENTS = frozenset({"/data/events", "/v1/traces"})
 MAX_BODY_BYTES = 2 * 2**20
 MAX_EVENTS_BYTES = 512 * 2**20
@@ -66,6 +67,8 @@ class Guard:
         limit = MAX_EVENTS_BYTES if scope["path"] in _EVENTS else MAX_BODY_BYTES
         try:
             self._check_access(scope, headers, caller)
+            if scope["method"] not in _SAFE:
+                _check_origin(headers, self.keyring.keyed)
             _check_length(headers.get("content-length"), limit)
         except FactoryError as error:
             answer = render_error(error)
@@ -140,10 +143,20 @@ def _read_password(given: str) -> str:
 
 
 def _check_origin(headers: Headers, keyed: bool) -> None:
-    """A browser lets any page open a WebSocket to this machine, and says which: without a key only our own may."""
+    """A browser lets any page post to this machine or open a WebSocket, and says which: without a key only our own may.
+
+    What is no browser sends no Origin, and passes.
+    """
     origin = headers.get("origin")
-    if origin is not None and not keyed and not is_loopback(urlsplit(origin).hostname or ""):
-        raise AccessError(f"the page {origin!r} may not open a WebSocket here: this server has no key")
+    if origin is not None and not keyed and not _is_own(origin):
+        raise AccessError(f"the page {origin!r} may change nothing here and open no WebSocket: this server has no key")
+
+
+def _is_own(origin: str) -> bool:
+    try:
+        return is_loopback(urlsplit(origin).hostname or "")
+    except ValueError:
+        return False
 
 
 def require_keyed(host: str, keyring: Keyring) -> None:

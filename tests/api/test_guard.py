@@ -4,6 +4,7 @@ from typing import Any
 import pytest
 from fastapi.testclient import TestClient
 from pydantic import SecretStr
+from starlette.responses import PlainTextResponse
 from starlette.websockets import WebSocketDisconnect
 
 from agent_factory.api import guard
@@ -129,6 +130,32 @@ def test_a_web_page_cannot_open_a_websocket_of_a_server_without_key() -> None:
     assert not _admitted(Origin="null")
     assert _admitted(Origin="http://localhost:8600")
     assert _admitted("s3cret", Origin="https://evil.example", **KEY)
+
+
+def _posted(key: str | None = None, method: str = "POST", **headers: str) -> int:
+    async def take(scope: Any, receive: Any, send: Any) -> None:
+        await PlainTextResponse("taken")(scope, receive, send)
+
+    settings = _settings(key)
+    keyring = open_keyring(settings)
+    client = TestClient(
+        guard.Guard(take, keyring, Doorman(settings, keyring)), base_url="http://localhost", client=("127.0.0.1", 50000)
+    )
+    return client.request(method, "/reset", headers=headers).status_code
+
+
+@pytest.mark.parametrize("origin", ["https://evil.example", "null", "http://[", "http://localhost.evil.example"])
+def test_a_web_page_changes_nothing_on_a_server_without_key(origin: str) -> None:
+    assert _posted(Origin=origin) == 401
+    assert _posted(Origin=origin, method="DELETE") == 401
+    assert _posted(Origin=origin, method="GET") == 200
+    assert _posted("s3cret", Origin=origin, **KEY) == 200
+
+
+def test_our_own_pages_and_programs_change_what_they_may() -> None:
+    assert _posted() == 200
+    assert _posted(Origin="http://localhost:8600") == 200
+    assert _posted(Origin="http://127.0.0.1:8600") == 200
 
 
 def test_beyond_loopback_a_server_wants_a_key() -> None:

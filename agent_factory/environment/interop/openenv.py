@@ -103,6 +103,7 @@ class OpenEnvEnvironment:
         self._seen: Json = {}
         self._reward: float | None = None
         self._done = False
+        self._late: str | None = None
 
     async def reset(self, scenario: Scenario, seed: int) -> None:
         """See ``Environment``: a new session, reset with the scenario's state and the seed."""
@@ -114,7 +115,7 @@ class OpenEnvEnvironment:
         if not self._world.action:
             await self._world.read_schema()
         self._socket = await self._world.connect()
-        self._reward, self._done = None, False
+        self._reward, self._done, self._late = None, False, None
         self._take(await self._demand({"type": "reset", "data": {"seed": seed, **scenario.state}}))
         found = await self._find_tools()
         unknown = set(scenario.tools) - {tool.name for tool in found}
@@ -144,6 +145,7 @@ class OpenEnvEnvironment:
             told = await self._ask({"type": "step", "data": {**action}}, deadline_seconds)
         except TimeoutError:
             await self.close()
+            self._late = f"the OpenEnv server gave no answer to {call.name!r} in {deadline_seconds:g} s"
             return fail(call, 408, f"no answer within {deadline_seconds:g} s, the session is over")
         if told["type"] == "error":
             return fail(call, 400, str(told["data"].get("message")))
@@ -151,7 +153,9 @@ class OpenEnvEnvironment:
         return _tell(call, self._seen, reward)
 
     async def state(self) -> Json:
-        """See ``Environment``."""
+        """See ``Environment``; ToolError where the session ended with an answer that came late."""
+        if self._late is not None:
+            raise ToolError(f"{self._late}: how the session stands is not known")
         found: Json = {"reward": self._reward, "done": self._done}
         keys = self._world.section.state_keys
         if keys and self._socket is not None:

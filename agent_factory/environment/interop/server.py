@@ -15,6 +15,7 @@ from contextlib import asynccontextmanager, suppress
 from typing import Any
 
 from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse
 from starlette.routing import Route, WebSocketRoute
@@ -25,6 +26,7 @@ from agent_factory.contracts.message import Message
 from agent_factory.contracts.record import Json, Part
 from agent_factory.contracts.scenario import Scenario
 from agent_factory.core.buildfile import EnvironmentSection
+from agent_factory.core.error import TooLargeError
 from agent_factory.core.recipe import Recipe
 from agent_factory.environment.interop.action import ACTIONS
 from agent_factory.environment.interop.seat import Seat
@@ -32,8 +34,9 @@ from agent_factory.environment.interop.session import ResetData, Session, fault
 from agent_factory.environment.world import World, open_world
 
 MESSAGE_BYTES = 1_000_000
-"""The longest message of a client; whoever runs the server hands it to the server's WebSocket protocol."""
+"""The longest message of a client, and body of a request; whoever runs the server tells its WebSocket protocol."""
 _SEND_SECONDS = 30.0
+_BODY_SECONDS = 30.0
 
 
 class Bounds(Part):
@@ -176,7 +179,17 @@ def create_env_app(
         Route("/health", server.health),
         WebSocketRoute("/ws", server.serve_session),
     ]
-    return Starlette(routes=routes, lifespan=server.hold_world)
+    refusals = {TooLargeError: _refuse_size, HTTPException: _refuse}
+    return Starlette(routes=routes, lifespan=server.hold_world, exception_handlers=refusals)
+
+
+def _refuse_size(request: Request, error: Exception) -> JSONResponse:
+    return JSONResponse({"detail": str(error)}, TooLargeError.status)
+
+
+def _refuse(request: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, HTTPException)
+    return JSONResponse({"detail": error.detail}, error.status_code, error.headers)
 
 
 async def _receive(socket: WebSocket) -> str | None:
@@ -198,7 +211,15 @@ async def _send(socket: WebSocket, told: Json) -> None:
 
 async def _read_body(request: Request) -> Any:
     """The body as JSON; what is none is an empty object's worth of nothing, and refused by what reads it."""
-    text = await request.body()
+    text = bytearray()
+    try:
+        async with asyncio.timeout(_BODY_SECONDS):
+            async for chunk in request.stream():
+                text += chunk
+                if len(text) > MESSAGE_BYTES:
+                    raise TooLargeError(f"the body has more than {MESSAGE_BYTES} bytes")
+    except TimeoutError as error:
+        raise HTTPException(408, f"the body was not there within {_BODY_SECONDS:g} s") from error
     try:
         return json.loads(text) if text else {}
     except (ValueError, RecursionError):

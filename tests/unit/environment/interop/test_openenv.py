@@ -87,6 +87,24 @@ async def test_what_the_server_does_not_have_and_wrong_calls_are_told(recipe, se
     assert ["422" in trace.steps[0].error, "404 there is no tool get_order" in trace.steps[1].error] == [True, True]
 
 
+@pytest.mark.parametrize("more", [{}, {"state_keys": ["step_count"]}], ids=["bare", "keys"])
+async def test_a_session_that_ended_late_is_not_the_agents_failure(
+    recipe, serve, make_app, scenarios, monkeypatch, more
+):
+    call = scenarios[0].solution.calls[0]
+    scenario = make_scenario((call.name,), (), {"scenario": scenarios[0].id})
+    async with serve(make_app()) as address, open_it(recipe, address, **more) as world:
+        environment = world.make()
+        await environment.reset(scenario, 1)
+        told = await environment.step(call, 0.0)
+        assert "408" in told.error
+        with pytest.raises(ToolError, match=f"no answer to '{call.name}' in 0 s"):
+            await environment.state()
+        await environment.reset(scenario, 1)
+        assert (await environment.state())["done"] is False
+        await environment.close()
+
+
 async def test_where_nobody_answers_the_episode_is_left_out_with_the_cause(recipe):
     trace = await play(recipe, "127.0.0.1:9", make_scenario(("step",), ()))
     assert "OpenEnv server's" in trace.failure

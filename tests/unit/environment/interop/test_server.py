@@ -8,6 +8,7 @@ from websockets.exceptions import ConnectionClosed
 
 from agent_factory.contracts import Message
 from agent_factory.environment.http.world import HttpEnvironment
+from agent_factory.environment.interop import server
 from agent_factory.environment.interop.server import Bounds
 from agent_factory.environment.task import Task
 
@@ -161,3 +162,34 @@ async def test_http_is_an_episode_a_request(serve, make_app, scenarios):
         for body in (b"{", b"[]", b'{"action": 3}', b"\xff"):
             assert (await client.post("/step", content=body)).status_code == 422
         assert (await client.post("/reset", content=b"{")).status_code == 422
+
+
+async def test_a_body_is_bounded_also_where_it_tells_no_length(make_app):
+    async def pour(size):
+        for _ in range(size // 100_000):
+            yield b"x" * 100_000
+
+    app = make_app()
+    async with (
+        app.router.lifespan_context(app),
+        httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://localhost") as client,
+    ):
+        for path in ("/reset", "/step"):
+            told = await client.post(path, content=pour(4_000_000))
+            assert (told.status_code, told.json()) == (413, {"detail": "the body has more than 1000000 bytes"})
+
+
+async def test_a_body_that_does_not_come_is_waited_for_no_longer(make_app, monkeypatch):
+    monkeypatch.setattr(server, "_BODY_SECONDS", 0.05)
+
+    async def drip():
+        yield b"{"
+        await asyncio.Event().wait()
+
+    app = make_app()
+    async with (
+        app.router.lifespan_context(app),
+        httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://localhost") as client,
+    ):
+        told = await client.post("/reset", content=drip())
+    assert (told.status_code, told.json()) == (408, {"detail": "the body was not there within 0.05 s"})
