@@ -1,7 +1,7 @@
 """An operation of an OpenAPI document as a call over HTTP: where each argument goes, and how it is written.
 
 Invariant: whatever an argument holds, it stays in its place: no value can lead to another path, add a
-header or a field of a query.
+header or a field of a query. A segment of a path that would lead elsewhere (empty, ``.``, ``..``) is refused.
 """
 
 from __future__ import annotations
@@ -11,6 +11,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, NamedTuple
 from urllib.parse import quote
+
+from agent_factory.core.error import InputError
 
 Place = Literal["path", "query", "header", "cookie", "body", "content"]
 """``body`` is a property of the request's body, ``content`` the body as a whole."""
@@ -54,13 +56,16 @@ class Operation:
     media: str | None = None
 
     def to_call(self, arguments: Mapping[str, Any]) -> HttpCall:
-        """The request for arguments that fit ``parameters``; an optional one that is null is left out."""
+        """The request for arguments that fit ``parameters``; an optional one that is null is left out.
+
+        InputError where an argument cannot stand in the path.
+        """
         url, headers, cookies = self.path, dict[str, str](), list[str]()
         query: list[tuple[str, str]] = []
         for name, value in arguments.items():
             place = self.places[name]
             if place == "path":
-                url = url.replace("{" + name + "}", _to_segment(value, self._style(name)))
+                url = url.replace("{" + name + "}", _to_segment(name, value, self._style(name)))
             elif value is None or place in ("body", "content"):
                 continue
             elif place == "query":
@@ -119,9 +124,11 @@ def _to_simple(value: Any, style: Style) -> str:
     return _to_text(value)
 
 
-def _to_segment(value: Any, style: Style) -> str:
+def _to_segment(name: str, value: Any, style: Style) -> str:
     text = quote(_to_simple(value, style), safe="," if isinstance(value, (list, dict)) else "")
-    return text.replace(".", "%2E") if text in (".", "..") else text  # or it would lead to another path
+    if text in ("", ".", ".."):
+        raise InputError(f"{name}: {value!r} leads to another path, expected text other than '', '.' and '..'")
+    return text
 
 
 def _to_text(value: Any) -> str:

@@ -20,7 +20,7 @@ from agent_factory.agent.argument import ArgumentCheck
 from agent_factory.agent.openapi import OpenApiTools
 from agent_factory.agent.operation import Operation
 from agent_factory.contracts.message import Message, ToolCall
-from agent_factory.core.error import FactoryError, ToolError
+from agent_factory.core.error import FactoryError, InputError, ToolError
 
 _MAX_RESULT = 20_000
 _SHOWN = 500
@@ -81,8 +81,12 @@ class Toolbox:
         if wrong is not None:
             return fail(call, 422, wrong)
         try:
+            request = self._write(operation, call.arguments, deadline_seconds)
+        except (InputError, ValueError, httpx.InvalidURL) as error:
+            return fail(call, 422, f"the arguments cannot be sent: {error}")
+        try:
             async with asyncio.timeout(deadline_seconds):
-                response = await self._send(operation, call.arguments, deadline_seconds)
+                response = await self._client.send(request)
         except (TimeoutError, httpx.TimeoutException):
             return fail(call, 408, f"no answer within {deadline_seconds:g} s")
         except httpx.HTTPError as error:
@@ -93,10 +97,10 @@ class Toolbox:
             raise ToolError(f"{call.name} raised {type(error).__name__}: {error}. Mend the simulator.") from error
         return _to_result(call, response)
 
-    async def _send(self, operation: Operation, arguments: Mapping[str, Any], seconds: float) -> httpx.Response:
+    def _write(self, operation: Operation, arguments: Mapping[str, Any], seconds: float) -> httpx.Request:
         call = operation.to_call(arguments)
         form = {} if call.form is None else {"Content-Type": "application/x-www-form-urlencoded"}
-        return await self._client.request(
+        return self._client.build_request(
             call.method,
             f"{self._base}/{call.url.lstrip('/')}",  # whole, or httpx parses it three times
             params=call.query or None,

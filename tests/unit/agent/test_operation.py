@@ -45,14 +45,19 @@ def test_a_query_is_written_by_its_style(style, value, expected):
     ("value", "url"),
     [
         ("a/b?c", "/t/a%2Fb%3Fc/x"),
-        ("..", "/t/%2E%2E/x"),
-        (".", "/t/%2E/x"),
+        ("...", "/t/.../x"),
         (["a", "b/c"], "/t/a,b%2Fc/x"),
         (True, "/t/true/x"),
     ],
 )
 def test_a_path_argument_stays_one_segment(value, url):
     assert write("path", value, Style("simple", False), "/t/{p}/x").url == url
+
+
+@pytest.mark.parametrize("value", ["", ".", "..", [], [".."], {}])
+def test_a_path_argument_that_would_lead_elsewhere_is_refused(value):
+    with pytest.raises(InputError, match=r"p: .* leads to another path"):
+        write("path", value, Style("simple", False), "/t/{p}")
 
 
 def test_a_header_and_a_cookie_hold_one_value():

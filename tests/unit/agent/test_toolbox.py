@@ -93,6 +93,30 @@ async def test_a_call_that_does_not_fit_never_reaches_the_service(tool_call, sta
     assert told in content["error"]
 
 
+@pytest.mark.parametrize(
+    ("operation", "value"),
+    [("get_thing", "9" * 70_000), ("find_things", "x" * 70_000), ("find_things", "\ud800"), ("drop_thing", "")],
+)
+async def test_what_cannot_be_sent_is_the_agents_to_mend(operation, value):
+    schema = {"schema": {"type": "string"}, "name": "id"}
+    path, query = {**schema, "in": "path", "required": True}, {**schema, "in": "query"}
+    answers = {"responses": {"200": {"description": "ok"}}}
+    paths = {
+        "/things/{id}": {
+            "get": {"operationId": "get_thing", "parameters": [path], **answers},
+            "delete": {"operationId": "drop_thing", "parameters": [path], **answers},
+        },
+        "/things": {"get": {"operationId": "find_things", "parameters": [query], **answers}},
+    }
+    tools = read_tools({"openapi": "3.1.0", "info": {"title": "t", "version": "1"}, "paths": paths})
+    seen = []
+    async with httpx.AsyncClient(transport=httpx.MockTransport(seen.append), base_url="http://x") as client:
+        result = await Toolbox(tools, client).call(ToolCall(id="c", name=operation, arguments={"id": value}), 5.0)
+
+    assert "422 the arguments cannot be sent" in result.error
+    assert not seen
+
+
 async def test_a_service_that_hangs_is_left_at_the_deadline():
     async def handler(request):
         await asyncio.Event().wait()
