@@ -25,7 +25,9 @@ from agent_factory.core.error import InputError, StorageError
 
 VERSION = 1
 HIDDEN = "***"
-_SECRET = re.compile(r"(?i)authori[sz]ation|cookie|api[-_]?key|secret|passw|token(?!s)|credential")
+_SECRET = re.compile(r"(?i)authori[sz]ation|cookie|api[-_]?key|secret|passw|token|credential")
+_COUNTED = re.compile(r"(?i)tokens")
+"""Names of secrets that are also names of a count, as ``max_tokens``."""
 _KEPT_HEADERS = ("content-type", "retry-after")
 
 
@@ -173,7 +175,7 @@ def tape_request(request: httpx.Request, body: bytes, base: str, headers: Iterab
     return TapedRequest(
         method=request.method,
         path=path.removeprefix(base.rstrip("/")),
-        query=tuple((name, HIDDEN if _SECRET.search(name) else value) for name, value in pairs),
+        query=tuple((name, HIDDEN if _is_secret(name, value) else value) for name, value in pairs),
         headers={n: request.headers[n] for n in headers if n in request.headers and not _SECRET.search(n)},
         body=_to_body(body, request.headers.get("content-type", "")),
     )
@@ -188,10 +190,17 @@ def tape_response(response: httpx.Response, body: bytes) -> TapedResponse:
 
 
 def hide_secrets(value: Any) -> Any:
-    """JSON without the values whose name says that they are secret."""
+    """JSON without the values whose name says that they are secret, with all that they hold."""
     if isinstance(value, dict):
-        return {n: HIDDEN if _SECRET.search(n) and isinstance(v, str) else hide_secrets(v) for n, v in value.items()}
+        return {n: HIDDEN if _is_secret(n, v) else hide_secrets(v) for n, v in value.items()}
     return [hide_secrets(item) for item in value] if isinstance(value, list) else value
+
+
+def _is_secret(name: str, value: Any) -> bool:
+    if value is None or not _SECRET.search(name):
+        return False
+    counts = isinstance(value, (int, float)) or (isinstance(value, str) and value.isdecimal())
+    return not (counts and _COUNTED.search(name))
 
 
 def _to_body(body: bytes, content_type: str) -> Body | None:
@@ -203,7 +212,7 @@ def _to_body(body: bytes, content_type: str) -> Body | None:
         return Body(kind="base64", content=base64.b64encode(body).decode())
     if "form-urlencoded" in content_type:
         pairs: list[JsonValue] = [
-            [n, HIDDEN if _SECRET.search(n) else v] for n, v in parse_qsl(text, keep_blank_values=True)
+            [n, HIDDEN if _is_secret(n, v) else v] for n, v in parse_qsl(text, keep_blank_values=True)
         ]
         return Body(kind="json", content=pairs)
     try:

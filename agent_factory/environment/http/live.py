@@ -10,8 +10,10 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import re
 import socket
 from ipaddress import ip_address
+from urllib.parse import quote, quote_plus
 
 import httpx
 
@@ -80,7 +82,8 @@ class LiveTransport(httpx.AsyncBaseTransport):
             (n, v) for n, v in response.headers.multi_items() if n not in ("transfer-encoding", "content-length")
         ]
         if self._key is not None:  # a service that echoes its callers' headers must not tell the agent the key
-            content = content.replace(self._key[1].removeprefix("Bearer ").encode(), b"***")
+            for written in _find_forms(self._key[1].removeprefix("Bearer ")):
+                content = content.replace(written.encode(), b"***")
         return httpx.Response(response.status_code, headers=headers, content=bytes(content))
 
     async def aclose(self) -> None:
@@ -144,6 +147,14 @@ class LiveBackend:
 
     async def drop(self, episode: str) -> None:
         """See ``Backend``: nothing is held."""
+
+
+def _find_forms(key: str) -> list[str]:
+    """A key as it may stand in an answer, the longest first: as it is, and escaped for JSON or a URL."""
+    escaped = json.dumps(key)[1:-1]
+    urls = [write(key, safe=safe) for write in (quote, quote_plus) for safe in ("", "/")]
+    lower = [re.sub("%[0-9A-F]{2}", lambda found: found[0].lower(), url) for url in urls]
+    return sorted({key, escaped, escaped.replace("/", "\\/"), *urls, *lower}, key=len, reverse=True)
 
 
 def read_key(section: HttpSection) -> tuple[str, str] | None:

@@ -190,6 +190,30 @@ def test_secrets_are_never_written():
     assert asked.query == (("api_key", HIDDEN), ("size", "2"))
 
 
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"password": 7311},
+        {"secrets": ["7311"]},
+        {"token": {"value": "7311"}},
+        {"access_tokens": ["7311"]},
+        {"refresh_tokens": {"a": 7311}},
+        {"tokens": "x7311"},
+        [{"credentials": [{"api_keys": [7311]}]}],
+    ],
+    ids=str,
+)
+def test_what_stands_under_a_secret_name_is_hidden_whole(body):
+    told = tape_response(httpx.Response(200, json=body), json.dumps(body).encode())
+    assert "7311" not in told.model_dump_json()
+    assert HIDDEN in told.model_dump_json()
+
+
+def test_a_count_of_tokens_and_what_is_not_there_stay():
+    body = {"max_tokens": 17, "tokens": 4, "token": None}
+    assert tape_response(httpx.Response(200), json.dumps(body).encode()).body.content == body
+
+
 def test_bodies_come_back_as_they_were(tmp_path):
     for content in (b'{"a":1,"b":["\xc3\xa9"]}', b"plain text", b"\xff\xfe\x00"):
         response = tape_response(httpx.Response(200, content=content), content)

@@ -31,6 +31,7 @@ class Desk:
         self.state = {"orders": {"1000": {"status": "open"}}}
         order = Route("/api/orders/{number}", self.get_order)
         self.app = Starlette(routes=[order, Route("/api/state", lambda request: self.told())])
+        self.echo = ""
         self.away = "http://127.0.0.1:9/stolen"
 
     def told(self):
@@ -44,6 +45,7 @@ class Desk:
             "3000": lambda: RedirectResponse(self.away),
             "4000": lambda: Response(b"x" * 3000),
             "5000": lambda: JSONResponse({"you": request.headers["authorization"]}),
+            "5001": lambda: Response(f'{{"you": "{self.echo}"}}', media_type="application/json"),
             "7000": lambda: RedirectResponse("/api/orders/7000"),
         }
         if number == "6000":
@@ -117,6 +119,22 @@ async def test_an_episode_runs_against_a_live_service(recipe, desk, scenario):
 
 async def test_the_key_stays_out_of_what_an_echoing_service_says(recipe, desk, scenario):
     assert await look_up(recipe, scenario, live(desk), "5000") == {"you": "Bearer ***"}
+
+
+@pytest.mark.parametrize(
+    "echo",
+    [
+        r"""k/3\"y + of'x""",
+        r"""k\/3\"y + of'x""",
+        "k%2F3%22y%20%2B%20of%27x",
+        "k%2f3%22y+%2b+of%27x",
+        "k/3%22y%20%2B%20of%27x",
+    ],
+)
+async def test_the_key_stays_out_also_where_it_is_escaped(recipe, desk, scenario, monkeypatch, echo):
+    monkeypatch.setenv("DESK_KEY", "k/3\"y + of'x")
+    desk.echo = echo
+    assert await look_up(recipe, scenario, live(desk), "5001") == {"you": "***"}
 
 
 @pytest.mark.parametrize(
