@@ -48,12 +48,12 @@ class Admission(Part):
 
     ``trace``: it is no failed trace, or tells too little; ``reproduces``: its own actions do not see the same
     tool results, or do not fail again; ``solution``: the reference solution does not pass; ``null agent``:
-    doing nothing passes.
+    doing nothing passes; ``recipe``: the recipe's hook or simulator broke on it.
     """
 
     trace: Name
     verdict: Literal["admitted", "duplicate", "refused"]
-    failed: Literal["trace", "reproduces", "solution", "null agent"] | None = None
+    failed: Literal["trace", "reproduces", "solution", "null agent", "recipe"] | None = None
     reason: str | None = None
     scenario: Name | None = None
     assumed: tuple[str, ...] = ()

@@ -9,7 +9,8 @@ from __future__ import annotations
 import asyncio
 import json
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
+from contextlib import asynccontextmanager
 from typing import Any, TypeVar, cast
 
 from agent_factory.agent.toolbox import ToolResult, fail
@@ -17,7 +18,7 @@ from agent_factory.contracts.message import ToolCall
 from agent_factory.contracts.record import Json
 from agent_factory.contracts.trace import MEASURE_MAX
 from agent_factory.core.cancellation import is_end
-from agent_factory.core.error import FactoryError, ToolError
+from agent_factory.core.error import DeadlineError, FactoryError, ToolError
 
 T = TypeVar("T")
 MAX_RESULT = 1_000_000
@@ -48,6 +49,19 @@ async def enter(what: str, work: Callable[[], Awaitable[T]], seconds: float) -> 
             "what blocks belongs in a thread (asyncio.to_thread)"
         )
     return done
+
+
+@asynccontextmanager
+async def end_within(seconds: float, tell: Callable[[], str]) -> AsyncGenerator[None]:
+    """Bound the work on many episodes; DeadlineError with how far it came, by ``tell``, where it takes longer."""
+    limit = asyncio.timeout(seconds)
+    try:
+        async with limit:
+            yield
+    except TimeoutError as error:
+        if not limit.expired():
+            raise
+        raise DeadlineError(f"not over within {seconds:g} s: {tell()}") from error
 
 
 def check_result(call: ToolCall, result: object) -> ToolResult:

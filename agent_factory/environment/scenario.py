@@ -19,11 +19,15 @@ from agent_factory.core.digest import digest_rows
 from agent_factory.core.error import FactoryError, InputError, RecipeError, StorageError
 from agent_factory.core.recipe import Recipe
 from agent_factory.core.store import Store
+from agent_factory.environment.border import end_within
 from agent_factory.environment.episode import Player
 from agent_factory.environment.reference import NullEngine, ReferenceEngine
 from agent_factory.environment.user import make_telling
 from agent_factory.environment.world import World, open_world
 from agent_factory.environment.written import Written
+
+SET_SECONDS = 3600.0
+"""How long the proof of a whole set may take."""
 
 
 def make_scenario_set(
@@ -146,7 +150,7 @@ def prove_solvable(recipe: Recipe, scenarios: Sequence[Scenario]) -> None:
     """Play each scenario with its reference solution and with an agent that does nothing.
 
     Raises InputError unless the first passes and the second fails, for every one; RecipeError where the
-    simulator broke.
+    simulator broke, DeadlineError where that takes longer than ``SET_SECONDS``.
     """
     flaws = asyncio.run(find_flaws(recipe, scenarios))
     if flaws:
@@ -164,10 +168,14 @@ class Flaw(NamedTuple):
 
 
 async def find_flaws(recipe: Recipe, scenarios: Sequence[Scenario]) -> dict[str, Flaw]:
-    """The scenarios that are not proved, by id; RecipeError where the simulator broke."""
+    """The scenarios that are not proved, by id; RecipeError and DeadlineError as ``prove_solvable``."""
     flaws: dict[str, Flaw] = {}
-    async with open_world(recipe) as world:
-        for scenario in scenarios:
+    done = 0
+    async with (
+        end_within(SET_SECONDS, lambda: f"{done} of {len(scenarios)} scenarios were looked at; make smaller sets"),
+        open_world(recipe) as world,
+    ):
+        for done, scenario in enumerate(scenarios):  # noqa: B007 what is told at the deadline
             flaw = await find_flaw(world, recipe, scenario)
             if flaw is not None:
                 flaws[scenario.id] = flaw

@@ -76,8 +76,8 @@ def _search(rule: _Rule, text: str, seconds: float) -> bool:
         return rule.pattern.search(text, timeout=max(seconds, 0.001), concurrent=True) is not None
     except TimeoutError as error:
         raise UserError(
-            f"reply {rule.number}: its 'asks' {rule.pattern.pattern!r} was not searched for within {SEARCH_SECONDS:g} s in an "
-            f"answer of {len(text)} characters; write it without repeats of repeats"
+            f"reply {rule.number}: its 'asks' {rule.pattern.pattern!r} was not searched for within "
+            f"{SEARCH_SECONDS:g} s in {len(text)} characters; write it without repeats of repeats"
         ) from error
 
 

@@ -18,12 +18,15 @@ from agent_factory.contracts.scenario import Scenario, ScenarioSet, SuccessRules
 from agent_factory.contracts.trace import Outcome, Step, Trace
 from agent_factory.core.error import ConflictError, FactoryError
 from agent_factory.core.played import Found, list_played
+from agent_factory.environment.border import end_within
 from agent_factory.environment.episode import fail_outcome
 from agent_factory.environment.grade import grade_changes
 from agent_factory.environment.replay.comparison import compare_steps, is_whole
 from agent_factory.environment.replay.origin import Archive
 from agent_factory.environment.replay.replay import Job, play_again
 
+RUN_SECONDS = 3600.0
+"""How long the replays of a run that is graded anew may take."""
 _GRADERS = {"rules", "solution", "created_at"}
 """What of a scenario may be another: it decides the grade, and nothing that an agent meets."""
 
@@ -41,8 +44,8 @@ def regrade(trace: Trace, rules: SuccessRules) -> Outcome | None:
 def rescore_run(archive: Archive, project: str, run: str, scenarios: ScenarioSet) -> RescoreReport:
     """Grade the traces of a build or an ordered run by the scenarios of a set; writes them with their new outcomes.
 
-    NotFoundError where the project has no such run, ConflictError where it has no traces of the set's split. Not to
-    be called from inside an event loop.
+    NotFoundError where the project has no such run, ConflictError where it has no traces of the set's split,
+    DeadlineError where the replays take longer than ``RUN_SECONDS``. Not to be called from inside an event loop.
     """
     files = [
         file
@@ -105,7 +108,12 @@ async def _replay_rest(
     def grade_by(trace: Trace, scenario: Scenario) -> Scenario:
         return scenarios[scenario.id]
 
-    await play_again(archive, [one for _, one in waiting], keep, leave, choose=grade_by)
+    played = [one for _, one in waiting]
+    left = len(told)
+    async with end_within(
+        RUN_SECONDS, lambda: f"{len(told) - left} of {len(waiting)} traces that need it were played again"
+    ):
+        await play_again(archive, played, keep, leave, choose=grade_by)
 
 
 def _find_grader(archive: Archive, found: Found, scenarios: dict[str, Scenario]) -> Scenario:

@@ -1,12 +1,14 @@
 """Scenario sets: proved, digested, the same for the same order, and refused where they are not."""
 
+import asyncio
+
 import pytest
 
 from agent_factory.contracts import Reply, ScenarioSet, SuccessRules
 from agent_factory.core.artifact import open_artifacts
-from agent_factory.core.error import ConflictError, InputError, RecipeError, StorageError
+from agent_factory.core.error import ConflictError, DeadlineError, InputError, RecipeError, StorageError
 from agent_factory.core.store import open_store
-from agent_factory.environment import user
+from agent_factory.environment import scenario, user
 from agent_factory.environment.scenario import draw_scenarios, make_scenario_set, prove_solvable, read_scenarios
 
 
@@ -69,6 +71,18 @@ def test_a_scenario_whose_reply_searches_for_ever_is_named(recipe, draw, monkeyp
 
     with pytest.raises(InputError, match=r"'slow' cannot be played: user: reply 1: its 'asks'"):
         prove_solvable(recipe, [slow])
+
+
+def test_a_proof_ends_at_its_deadline_and_tells_how_far_it_came(recipe, draw, monkeypatch):
+    async def wait(world, recipe, one):
+        if one.id == "slow":
+            await asyncio.Event().wait()
+
+    monkeypatch.setattr(scenario, "SET_SECONDS", 0.5)
+    monkeypatch.setattr(scenario, "find_flaw", wait)
+    first = draw("L1", "track_order")
+    with pytest.raises(DeadlineError, match=r"not over within 0.5 s: 1 of 2 scenarios were looked at"):
+        prove_solvable(recipe, [first, first.model_copy(update={"id": "slow"})])
 
 
 def test_a_generator_that_raises_is_told_as_the_recipes(recipe, replace_part):

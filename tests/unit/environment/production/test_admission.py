@@ -1,5 +1,6 @@
 """Failed traces become scenarios only if they fail again as they did, can be solved, and not by doing nothing."""
 
+import asyncio
 import json
 from concurrent.futures import ThreadPoolExecutor
 
@@ -8,10 +9,11 @@ import pytest
 from agent_factory.contracts import Reply, ScenarioSet, SuccessRules
 from agent_factory.contracts.production import Amendment
 from agent_factory.core.artifact import Artifacts
-from agent_factory.core.error import ConflictError, InputError, RecipeError
+from agent_factory.core.error import ConflictError, DeadlineError, InputError
 from agent_factory.core.recipe import load_recipe
 from agent_factory.core.store import open_store
 from agent_factory.environment.first_traffic import make_traffic
+from agent_factory.environment.production import admission
 from agent_factory.environment.production.admission import admit
 from agent_factory.environment.production.rebuild import read_faults, rebuild
 from agent_factory.environment.production.surrogate import make_anonymous
@@ -159,11 +161,45 @@ def test_a_recipe_without_a_hook_takes_a_solution_alone(recipe, failed, monkeypa
     assert rebuild(trace, recipe, Amendment(**given))[0] == whole
 
 
-def test_a_hook_that_raises_or_gives_other_things_is_the_recipes_fault(recipe, failed, replace_part, take):
+def test_a_hook_that_raises_or_gives_other_things_is_told_for_that_trace(recipe, failed, replace_part, take):
+    spoiled, good = find(failed, "cancel_and_track"), find(failed, "list_orders")
+    make = recipe.load("production:rebuild")
     for hook, told in ((lambda trace: 1 / 0, "ZeroDivisionError"), (lambda trace: {}, "returned a dict")):
-        replace_part("production:rebuild", hook)
-        with pytest.raises(RecipeError, match=told):
-            take(failed[:1])
+        replace_part("production:rebuild", lambda t, hook=hook: hook(t) if t.id == spoiled.id else make(t))
+        broken, other = take([spoiled, good], set_id=f"p-{told[:4]}").traces
+
+        assert (broken.verdict, broken.failed, other.verdict) == ("refused", "recipe", "admitted")
+        assert told in broken.reason
+
+
+def test_what_another_run_adds_meanwhile_stays(home, take, failed, monkeypatch):
+    first, second, third = (find(failed, kind) for kind in ("cancel_and_track", "retry_after_fault", "list_orders"))
+    take([first])
+    write = home[1].write_text
+    reports = []
+
+    def write_late(path, text):
+        monkeypatch.setattr(home[1], "write_text", write)
+        reports.append(take([second]))
+        write(path, text)
+
+    monkeypatch.setattr(home[1], "write_text", write_late)
+    report = take([second, third])
+    held = read_scenarios(home[1], home[0].get(ScenarioSet, "p"))
+
+    assert [one.verdict for one in (*reports[0].traces, *report.traces)] == ["admitted", "duplicate", "admitted"]
+    assert [scenario.origin for scenario in held] == [first.id, second.id, third.id]
+    assert report.set == home[0].get(ScenarioSet, "p")
+
+
+def test_all_traces_together_have_a_deadline(take, failed, monkeypatch):
+    async def wait(*_):
+        await asyncio.Event().wait()
+
+    monkeypatch.setattr(admission, "SET_SECONDS", 0.5)
+    monkeypatch.setattr(admission, "find_flaw", wait)
+    with pytest.raises(DeadlineError, match=r"0 of \d+ traces were looked at, and none is kept"):
+        take(failed)
 
 
 def test_the_users_later_lines_are_the_traces(recipe, failed):
