@@ -292,3 +292,25 @@ async def test_the_mouse_hovers_drags_and_clicks_by_places_that_the_tree_tells()
         assert "down up" in await at.see("mouse_drag_xy", startX=40, startY=120, endX=220, endY=120)
         assert "double" in await at.see("mouse_click_xy", x=220, y=120, doubleClick=True)
         assert status(await at("mouse_click_xy", x=-1, y=0)) == 422
+
+
+async def test_hostile_addresses_and_long_forms_are_results_of_the_call():
+    form = f'<form><input type=hidden name=q value="{"x" * 70_000}"><button>Send</button></form>'
+    async with open_site() as visit:
+        at = await visit(PageSite(index=form))
+        for url, expected in (
+            ("http://[", 422),
+            ("//[", 422),
+            ("//[x]/", 422),
+            ("http://", 403),
+            ("javascript:1", 403),
+            ("\x00", 200),
+            ("/" + "a" * 70_000, 422),
+            ("?" + "%00" * 300, 200),
+        ):
+            assert (url[:20], status(await at("navigate", url=url))) == (url[:20], expected)
+        await at("navigate", url="/")
+        sent = await at.click("Send")
+        assert "The address is too long" in sent.message.content
+        assert "note: blocked: GET https://site.test/?q=xxx" in sent.message.content
+        assert status(await at("navigate", url="/")) == 200

@@ -59,8 +59,13 @@ async def _look(session: Session, given: Arguments) -> None:
 
 
 async def _navigate(session: Session, given: Arguments) -> None:
-    url = urljoin(session.page.url, given["url"])
-    if origin_of(url) not in session.site.origins:
+    try:
+        url = urljoin(session.page.url, given["url"])
+        origin = origin_of(url)
+    except ValueError as error:
+        told = f"{given['url'][:200]!r} is no address: {error}"
+        raise RefusalError(HTTPStatus.UNPROCESSABLE_ENTITY, told) from error
+    if origin not in session.site.origins:
         known = ", ".join(session.site.origins)
         raise RefusalError(HTTPStatus.FORBIDDEN, f"{url[:200]!r} is outside this episode's sites: {known}")
     try:

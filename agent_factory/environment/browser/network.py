@@ -21,6 +21,7 @@ from agent_factory.environment.browser.site import Site
 MOST_REDIRECTS = 10
 _MOVE, _TAB = "a page that is sent on", "a tab that is being opened"
 """What is pending without a request: the page's next one, the tab that asked."""
+_TOO_LONG = "<!doctype html><title>Address</title><h1>The address is too long, or none</h1>"
 _GO_ON = "<!doctype html><title>Moved</title><script>location.replace({url})</script>"
 
 
@@ -95,12 +96,13 @@ class Network:
 
     async def _answer(self, route: Route) -> None:
         request = route.request
-        sent = httpx.Request(
-            request.method,
-            request.url.partition("#")[0],
-            headers=_clean(request.headers),
-            content=request.post_data_buffer,
-        )
+        url, headers = request.url.partition("#")[0], _clean(request.headers)
+        try:
+            sent = httpx.Request(request.method, url, headers=headers, content=request.post_data_buffer)
+        except httpx.InvalidURL as error:  # a form of a page can hold more than an address does
+            self._tell(f"blocked: {request.method} {url[:200]}: {error}")
+            await self._fulfill(route, httpx.Response(414, html=_TOO_LONG))
+            return
         for _ in range(MOST_REDIRECTS):
             if origin_of(str(sent.url)) not in self._site.origins:
                 self._tell(f"blocked: {sent.method} {str(sent.url)[:200]} is outside this episode's sites")

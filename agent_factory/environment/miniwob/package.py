@@ -44,8 +44,12 @@ class Package:
     def read(self, path: str) -> bytes | None:
         """A file by its path under ``html``, as ``core/core.js``; None where there is none."""
         if path not in self._files:
-            place = (self.root / path).resolve()
-            inside = place.is_relative_to(self.root) and place.is_file()
+            place = self.root / path
+            try:
+                place = place.resolve()
+                inside = place.is_relative_to(self.root) and place.is_file()
+            except (OSError, ValueError):  # no file can have such a name
+                inside = False
             self._files[path] = place.read_bytes() if inside else None
         return self._files[path]
 

@@ -20,7 +20,8 @@ def test_an_unknown_task_is_told(folder):
 
 
 @pytest.mark.parametrize(
-    "path", ["core/none.js", "core", "../../secret.txt", "/etc/passwd", "core/../../../secret.txt"]
+    "path",
+    ["core/none.js", "core", "../../secret.txt", "/etc/passwd", "core/../../../secret.txt", "a" * 300, "core/a\0b"],
 )
 def test_what_is_not_of_the_pages_is_not_read(folder, path):
     assert Package(folder).read("core/core.js") == b"var core = {};"
