@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import logging
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
@@ -26,6 +27,8 @@ from agent_factory.environment.task import Task, opening_text, seed_of
 from agent_factory.environment.user import MakeUser, make_scripted
 from agent_factory.environment.world import Photographed, World
 from agent_factory.gateway.chat import Engine, Sampling
+
+_LOG = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -61,13 +64,15 @@ class Player:
             environment.photographs = self.keep_screenshot is not None
         task = Task(environment, scenario, self.make_user(scenario, seed))
         try:
-            try:
-                await task.begin(seed)
-                return await self._play(task, sample, seconds)
-            finally:
-                await task.end()
-        except (RecipeError, ToolError) as error:  # it could not be set up, or not tell how it stands, or not end
-            return leave_out(self, scenario, sample, f"world: {error}")
+            await task.begin(seed)
+            trace = await self._play(task, sample, seconds)
+        except (RecipeError, ToolError) as error:  # it could not be set up, or not tell how it stands
+            trace = leave_out(self, scenario, sample, f"world: {error}")
+        finally:
+            unclosed = await _end(task)
+        if unclosed is None:
+            return trace
+        return trace.model_copy(update={"metadata": {**trace.metadata, "close": unclosed}})
 
     async def _play(self, task: Task, sample: int, seconds: float | None) -> Trace:
         scenario, shield = task.scenario, self.make_shield()
@@ -144,6 +149,16 @@ class Player:
             return self.sampling
         drawn = digest_json([self.sampling.seed or 0, scenario.id, sample])
         return self.sampling.model_copy(update={"seed": int(drawn[:7], 16)})
+
+
+async def _end(task: Task) -> str | None:
+    """Give the environment back; what failed there, which takes nothing from what was played."""
+    try:
+        await task.end()
+    except (RecipeError, ToolError) as error:
+        _LOG.warning("%s", error)
+        return str(error)
+    return None
 
 
 def name_trace(run: str, scenario: Scenario, sample: int) -> str:

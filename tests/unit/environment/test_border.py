@@ -100,7 +100,7 @@ ODD = [
 ]
 
 
-@pytest.mark.parametrize("method", ["reset", "step", "state", "close"])
+@pytest.mark.parametrize("method", ["reset", "step", "state"])
 @pytest.mark.parametrize("error", ODD, ids=lambda error: type(error).__name__)
 async def test_what_an_environment_raises_costs_its_episode(play, method, error):
     trace = await play({method: raising(error)})
@@ -111,7 +111,30 @@ async def test_what_an_environment_raises_costs_its_episode(play, method, error)
     assert f"raised {name}" in trace.failure or f"raised {type(error).__name__}" in trace.failure
 
 
-@pytest.mark.parametrize("method", ["reset", "step", "state", "close"])
+@pytest.mark.parametrize("error", ODD, ids=lambda error: type(error).__name__)
+async def test_what_fails_at_the_end_takes_nothing_from_what_was_played(play, error, caplog):
+    trace = await play({"close": raising(error)})
+
+    assert (trace.fault, trace.failure) == (None, None)
+    assert trace.outcome is not None
+    assert len(trace.steps) == 2
+    assert "the environment's close raised" in trace.metadata["close"]
+    assert trace.metadata["close"] in caplog.text
+
+
+async def test_an_end_that_hangs_is_told_beside_the_outcome(play, monkeypatch):
+    monkeypatch.setattr(task, "RESET_SECONDS", 0.05)
+
+    async def hang(*_):
+        await asyncio.Event().wait()
+
+    trace = await play({"close": hang})
+
+    assert trace.outcome is not None
+    assert "the environment's close was not over" in trace.metadata["close"]
+
+
+@pytest.mark.parametrize("method", ["reset", "step", "state"])
 async def test_an_environment_that_hangs_is_named(play, monkeypatch, method):
     monkeypatch.setattr(task, "RESET_SECONDS", 0.05)
     monkeypatch.setattr(task, "LATE", 0.05)
