@@ -18,7 +18,7 @@ UV := UV_COMPILE_BYTECODE=1 $(if $(PIP_FIND_LINKS),UV_FIND_LINKS="$(PIP_FIND_LIN
 TORCH := $(if $(PIP_FIND_LINKS),"torch==$(TORCH_VERSION)",--require-hashes -r requirements-torch.lock)
 COMPILE := pip compile --generate-hashes --no-header
 
-.PHONY: help setup run test up down status check bench bfcl miniwob selenium chromium format lock
+.PHONY: help setup run test up down status check bench bfcl miniwob selenium chromium openenv format lock
 
 help:  ## list the verbs
 	@sed -n 's/^\([a-z]*\):[^#]*## /  make \1\t/p' Makefile | expand -t 16

@@ -1,15 +1,14 @@
-"""``python -m benchmarks [--only NAME]``: measure, print a table, write ``benchmarks/latest.json``."""
+"""``python -m benchmarks [--only NAME]``: measure, print a table, write it into ``benchmarks/latest.json``."""
 
 import argparse
 import importlib
-import json
 import sys
 from pathlib import Path
 
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks.figure import Figure
+from benchmarks.figure import Figure, write_figures
 
 NAMES = (
     "load",
@@ -34,15 +33,15 @@ def main() -> int:
     figures: list[Figure] = []
     for name in (only,) if only else NAMES:
         figures.extend(importlib.import_module(f"benchmarks.{name}").measure())
-    LATEST.write_text(json.dumps([figure.to_json() for figure in figures], indent=2) + "\n")
+    write_figures(LATEST, figures, only)
     _print(figures)
     return 0
 
 
 def _print(figures: list[Figure]) -> None:
-    table = Table("name", "ours", "peer", "unit", "ratio", "reach", "met")
+    table = Table("name", "ours", "peer", "unit", "ratio", "reach", "met", "missing")
     for figure in figures:
-        values = (figure.ours, figure.peer, figure.unit, figure.ratio, figure.reach, figure.met)
+        values = (figure.ours, figure.peer, figure.unit, figure.ratio, figure.reach, figure.met, figure.missing)
         table.add_row(figure.name, *("" if value is None else str(value) for value in values))
     Console(width=140).print(table)
     print(f"written to {LATEST}")

@@ -8,7 +8,6 @@ take it too.
 """
 
 import asyncio
-import sys
 from collections import Counter
 from collections.abc import Callable
 from itertools import count
@@ -20,7 +19,7 @@ from agent_factory.core.error import InputError
 from agent_factory.environment.bfcl.package import Case, Package
 from agent_factory.environment.bfcl.scenario import play_turns, to_scenario
 from agent_factory.environment.bfcl.world import BfclWorld
-from benchmarks.figure import Figure
+from benchmarks.figure import Figure, skip
 
 CATEGORY = "multi_turn_base"
 _SEED = 20260323
@@ -33,8 +32,7 @@ def measure() -> list[Figure]:
     try:
         world = BfclWorld(Package())
     except InputError as error:
-        print(f"bfcl: not measured. {error}", file=sys.stderr)
-        return []
+        return [skip("bfcl", error)]
     pairs = [(case, to_scenario(world, case, "bfcl")) for case in world.package.cases(CATEGORY).values()]
     whole = [_judge(world, case, scenario, _turns(world, case)) for case, scenario in pairs]
     spoiled = Counter[tuple[str, bool, bool]]()

@@ -10,7 +10,6 @@ Source: ``trl.trainer.grpo_trainer`` of trl 1.16.
 
 import asyncio
 import os
-import sys
 import tempfile
 import time
 import warnings
@@ -21,7 +20,7 @@ from typing import Any
 from agent_factory.contracts import Scenario, Trace
 from agent_factory.core.recipe import Recipe, load_recipe
 from agent_factory.environment.scenario import draw_scenarios
-from benchmarks.figure import Figure
+from benchmarks.figure import Figure, skip
 
 SIZES, JUDGED, WARM, TOKENS, TEMPERATURE, REACH = (128, 256, 512), 256, 8, 160, 1.0, 3.0
 _MODELS = ".factory/artifacts/builds/support_desk-*/models/policy"
@@ -30,8 +29,7 @@ _MODELS = ".factory/artifacts/builds/support_desk-*/models/policy"
 def measure() -> list[Figure]:
     found = sorted(Path().glob(_MODELS), key=lambda folder: folder.stat().st_mtime)
     if not found:
-        print(f"generation: not measured. No model at {_MODELS}: make run", file=sys.stderr)
-        return []
+        return [skip("generation", f"no model at {_MODELS}: make run")]
     recipe = load_recipe("support_desk")
     scenarios = [one for one in draw_scenarios(recipe, "train", 2 * max(SIZES), 0) if one.solution.asks is None]
     scenarios = [one for one in scenarios if one.tools == scenarios[0].tools]

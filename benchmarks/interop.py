@@ -28,7 +28,7 @@ from agent_factory.contracts import Scenario, ToolCall
 from agent_factory.core.recipe import load_recipe
 from agent_factory.environment.scenario import draw_scenarios
 from agent_factory.environment.world import open_world
-from benchmarks.figure import Figure
+from benchmarks.figure import Figure, skip
 from tests.openenv import PYTHON, REASON, serve, serve_counter
 
 _SIZES = (64, 128, 256, 512, 1024, 2048)
@@ -82,8 +82,7 @@ Step = Callable[[float], dict[str, Any]]
 
 def measure() -> list[Figure]:
     if not PYTHON.exists():
-        print(f"interop: not measured. {REASON}", file=sys.stderr)
-        return []
+        return [skip("interop", REASON)]
     return [_measure_sessions(), *_measure_steps()]
 
 

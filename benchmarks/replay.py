@@ -7,7 +7,6 @@ found, else a comparison that compares nothing would pass.
 """
 
 import asyncio
-import sys
 import tempfile
 import time
 from collections.abc import Callable
@@ -15,7 +14,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from agent_factory.core.error import InputError
-from benchmarks.figure import Figure
+from benchmarks.figure import Figure, skip
 
 TRACES, BROWSER_TRACES, SEED = 970, 30, 11
 SET, RUN = "replay-train", "replay"
@@ -33,16 +32,17 @@ class Played(NamedTuple):
 
 def measure() -> list[Figure]:
     measured: list[tuple[list[Figure], int, int]] = []
+    missing: list[Figure] = []
     for make in SOURCES:
         try:
             measured.append(_measure_one(make))
         except InputError as error:
-            print(f"replay: {make.__name__} is not measured. {error}", file=sys.stderr)
+            missing.append(skip(f"replay/{make.__name__.removeprefix('_')}", error))
     identical, total = (sum(pair[i] for _, *pair in measured) for i in (0, 1))
     figures = [figure for told, *_ in measured for figure in told]
     reach = f"{TRACES + BROWSER_TRACES} of {TRACES + BROWSER_TRACES}"
     met = identical == total == TRACES + BROWSER_TRACES
-    return [*figures, Figure("replay/identical, all kinds", identical, f"of {total}", reach=reach, met=met)]
+    return [*figures, *missing, Figure("replay/identical, all kinds", identical, f"of {total}", reach=reach, met=met)]
 
 
 def _play_desk(folder: Path) -> Played:

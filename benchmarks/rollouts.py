@@ -49,7 +49,7 @@ def measure() -> list[Figure]:
         Figure(mute, found.unexplained, f"of {sum(found.causes.values())}", reach="0", met=not found.unexplained),
         Figure("tasks and threads left of them", found.left, "", reach="0", met=not found.left),
         Figure("memory grown from the first fifth of them on", round(found.grown, 1), "MiB"),
-        Figure("rollouts under random faults", round(found.episodes / found.seconds), "episodes/s"),
+        Figure("rollouts under random faults, speed", round(found.episodes / found.seconds), "episodes/s"),
         Figure("rollouts, scripted agent, nothing wrong", round(calm.episodes / calm.seconds), "episodes/s"),
     ]
 

@@ -27,13 +27,15 @@ ORIGIN = "https://miniwob.test"
 MODES = {"train": "train", "eval": "test"}
 """The package's names of the splits: some tasks have wordings of each."""
 OVER = "note: the task is over"
-# No time limit but the episode's: setTimeout takes 2**31 - 1 ms at most. The page's seed is set before its scripts
-# run, since some draw as they load, and again before the problem is drawn. After the end nothing begins anew.
+TIME_LIMIT_MS = 2**31 - 1
+"""A page's own time limit, the most that setTimeout takes: none but the episode's is met."""
+# The page's seed is set before its scripts run, since some draw as they load, and again before the problem is drawn.
+# After the end nothing begins anew.
 _HEAD = """<style>#reward-display, #click-canvas { display: none !important }</style>
 <script src="../core/core.js"></script><script>Math.seedrandom(SEED)</script>"""
 _CORE = '<script src="../core/core.js"></script>'
-_BEGIN = """([seed, mode]) => {
-  core.EPISODE_MAX_TIME = 2147483647;
+_BEGIN = """([seed, mode, limit]) => {
+  core.EPISODE_MAX_TIME = limit;
   Math.seedrandom(seed);
   core.setDataMode(mode);
   core.startEpisodeReal();
@@ -84,7 +86,7 @@ class MiniwobSite:
 
     async def ready(self, page: Page) -> None:
         """See ``Site``: draw the problem, and wait until it stands; InputError where it is another than it was."""
-        await page.evaluate(_BEGIN, [self._seed, self._mode])
+        await page.evaluate(_BEGIN, [self._seed, self._mode, TIME_LIMIT_MS])
         async with asyncio.timeout(READY_SECONDS):
             while not await page.evaluate("WOB_TASK_READY"):
                 await page.clock.run_for(50)

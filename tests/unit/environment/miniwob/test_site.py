@@ -42,7 +42,7 @@ async def ask(site, path):
 async def test_the_task_begins_with_the_scenarios_seed_and_not_the_episodes(site):
     page = FakePage()
     await site.ready(page)
-    assert page.begun == [3, "train"]
+    assert page.begun[:2] == [3, "train"]
     assert "Math.seedrandom(3)" in (await ask(site, "/miniwob/press.html")).text
 
 
