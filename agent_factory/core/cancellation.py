@@ -8,8 +8,13 @@ from __future__ import annotations
 
 import asyncio
 
+_DEFECTS = (Exception, BaseExceptionGroup, SystemExit, GeneratorExit, asyncio.CancelledError)
+
 
 def is_end(error: BaseException) -> bool:
-    """Whether what was raised in the current task must go on: Ctrl-C, or somebody wants the task to end."""
+    """Whether what was raised in the current task must go on: Ctrl-C and the like, or somebody wants the task to end.
+
+    Code that calls ``sys.exit`` ends itself and not this process.
+    """
     task = asyncio.current_task()
-    return isinstance(error, KeyboardInterrupt) or (task is not None and task.cancelling() > 0)
+    return not isinstance(error, _DEFECTS) or (task is not None and task.cancelling() > 0)
