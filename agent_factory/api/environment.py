@@ -65,7 +65,9 @@ class RunPage(BaseModel):
     traces: list[Trace]
 
 
-@router.post("/scenarios", status_code=201, summary="Make training scenarios", responses=tell(404, 409, 422, 429, 502))
+@router.post(
+    "/scenarios", status_code=201, summary="Make training scenarios", responses=tell(404, 409, 422, 429, 502, 504)
+)
 def make_scenarios(body: ScenarioRequest, context: Ctx, key: Key = None) -> ScenarioSet:
     """A set of which each scenario was solved by its reference solution, and not by doing nothing."""
     return make_set(body, context, key, "train", "/env/scenarios")
@@ -96,7 +98,10 @@ def make_set(body: ScenarioRequest, context: Context, key: str | None, split: Sp
 
 
 @router.post(
-    "/scenarios/written", status_code=201, summary="Take scenarios in", responses=tell(404, 409, 413, 422, 429, 502)
+    "/scenarios/written",
+    status_code=201,
+    summary="Take scenarios in",
+    responses=tell(404, 409, 413, 422, 429, 502, 504),
 )
 def take_scenarios(body: WrittenRequest, context: Ctx, key: Key = None) -> ScenarioSet:
     """A set of scenarios that were written by hand, each proved; what is wrong is told with its line."""

@@ -28,7 +28,7 @@ class FromTraceRequest(Part):
     solution: Amendment | None = None
 
 
-@router.post("/from-trace", summary="Make scenarios of failed traces", responses=tell(404, 409, 422, 502))
+@router.post("/from-trace", summary="Make scenarios of failed traces", responses=tell(404, 409, 422, 429, 502, 504))
 def make_from_traces(body: FromTraceRequest, context: Ctx) -> AdmissionReport:
     """What became of each trace: admitted, there already, or refused with the condition that did not hold."""
     named = dict.fromkeys(body.traces)

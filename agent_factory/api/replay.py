@@ -46,7 +46,7 @@ def replay_run(context: Context, run: str, kind: str | None) -> list[Replay]:
     return _replay(context, found, kind)
 
 
-@router.post("/rescore", summary="Grade a run by other rules", responses=tell(404, 409, 422, 502))
+@router.post("/rescore", summary="Grade a run by other rules", responses=tell(404, 409, 422, 502, 504))
 def rescore(body: RescoreRequest, context: Ctx) -> RescoreReport:
     """Old and new success of a run's traces, without inference; what was recorded stays as it is."""
     from agent_factory.environment.replay.origin import Archive

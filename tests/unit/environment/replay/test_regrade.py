@@ -1,12 +1,14 @@
 """Re-scoring: other rules give the outcome that an episode under them would have had."""
 
+import asyncio
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
 from agent_factory.contracts import ScenarioSet, SuccessRules
 from agent_factory.core.digest import digest_rows
-from agent_factory.core.error import ConflictError
+from agent_factory.core.error import ConflictError, DeadlineError
+from agent_factory.environment.replay import regrade as module
 from agent_factory.environment.replay.origin import Archive
 from agent_factory.environment.replay.regrade import regrade, rescore_run
 
@@ -97,6 +99,18 @@ async def test_hidden_values_are_revealed_by_a_replay(make_set, play, moves, edi
     assert trace.outcome.success is False
     (changed,) = report.changed
     assert (changed.by, changed.new.success) == ("replay", True)
+
+
+async def test_the_replays_of_a_run_have_a_deadline(make_set, play, moves, edit_set, rescore, monkeypatch):
+    async def wait(*_, **__):
+        await asyncio.Event().wait()
+
+    scenarios = make_set()
+    await play(scenarios[:1], moves("I told <EMAIL_1>."), shielded=True)
+    monkeypatch.setattr(module, "RUN_SECONDS", 0.05)
+    monkeypatch.setattr(module, "play_again", wait)
+    with pytest.raises(DeadlineError, match=r"0 of 1 traces that need it were played again"):
+        rescore(edit_set(scenarios, lambda one: {}))
 
 
 async def test_more_than_other_rules_is_left_out_with_the_reason(make_set, play, by_scenario, edit_set, rescore):
