@@ -1,5 +1,6 @@
-"""TRL trains through our environments: a tiny random model for two steps, and rewards by the grade."""
+"""TRL trains through our environments: a tiny model for two steps with scripted words, and rewards by the grade."""
 
+import json
 import os
 
 import pytest
@@ -65,8 +66,14 @@ def test_scenarios_with_other_tools_are_refused(recipe, plain):
         pass
 
 
+def write_turns(scenario):
+    """What a model writes that solves a scenario, turn by turn."""
+    calls = [json.dumps({"name": call.name, "arguments": call.arguments}) for call in scenario.solution.calls]
+    return [*(f"<tool_call>\n{call}\n</tool_call>" for call in calls), scenario.solution.answer]
+
+
 @pytest.mark.filterwarnings("ignore")
-def test_a_trainer_takes_two_steps(recipe, plain, tmp_path, monkeypatch):
+def test_a_trainer_rewards_an_episode_that_is_solved_by_tools_and_no_other(recipe, scenarios, tmp_path, monkeypatch):
     from datasets import Dataset
     from trl import GRPOConfig, GRPOTrainer
     from trl.chat_template_utils import qwen3_template
@@ -74,30 +81,41 @@ def test_a_trainer_takes_two_steps(recipe, plain, tmp_path, monkeypatch):
     from agent_factory.training.nano import create_model, train_tokenizer
     from agent_factory.training.setting import NanoSettings
 
+    changing = [one for one in scenarios if one.solution.asks is None and one.rules.state]
+    scenario = min(changing, key=lambda one: len(one.solution.calls))
+    turns = iter([*write_turns(scenario), scenario.solution.answer])  # the second step says it and does nothing
+
+    class Scripted(GRPOTrainer):
+        """Generates the scripted turns, for each episode alike."""
+
+        def _generate_single_turn(self, prompt_ids, *given, **more):
+            ids = tokenizer(next(turns), add_special_tokens=False)["input_ids"] + [tokenizer.eos_token_id]
+            return [list(ids) for _ in prompt_ids], None
+
     monkeypatch.setenv("TRL_EXPERIMENTAL_SILENCE", "1")
-    settings = NanoSettings(vocabulary=300, hidden=32, layers=1, heads=2, intermediate=64, context=512)
-    tokenizer = train_tokenizer([s.opening for s in plain], settings)
+    settings = NanoSettings(vocabulary=300, hidden=32, layers=1, heads=2, intermediate=64, context=8192)
+    tokenizer = train_tokenizer([s.opening for s in scenarios], settings)
     tokenizer.response_template = qwen3_template
     options = GRPOConfig(
         output_dir=str(tmp_path),
         max_steps=2,
         per_device_train_batch_size=4,
         num_generations=2,
-        max_completion_length=24,
+        max_completion_length=4096,
         report_to=[],
         use_cpu=True,
         save_strategy="no",
         logging_steps=1,
     )
-    with open_environment_factory(recipe, plain) as make:
-        trainer = GRPOTrainer(
+    with open_environment_factory(recipe, [scenario]) as make:
+        trainer = Scripted(
             model=create_model(tokenizer, settings, 0),
             processing_class=tokenizer,
             reward_funcs=grade_answers,
-            train_dataset=Dataset.from_list(to_rows(recipe, plain)),
+            train_dataset=Dataset.from_list(to_rows(recipe, [scenario] * 4)),
             environment_factory=make,
             args=options,
         )
         trainer.train()
     told = [line["reward"] for line in trainer.state.log_history if "reward" in line]
-    assert told == [0.0, 0.0]
+    assert told == [1.0, 0.0]
