@@ -295,7 +295,8 @@ async def test_the_mouse_hovers_drags_and_clicks_by_places_that_the_tree_tells()
 
 
 async def test_hostile_addresses_and_long_forms_are_results_of_the_call():
-    form = f'<form><input type=hidden name=q value="{"x" * 70_000}"><button>Send</button></form>'
+    form = f'<form><input type=hidden name=q value="{"x" * 70_000}"><button>Send</button>'
+    form += "<button formaction='https://elsewhere.test/'>Leave</button></form>"
     async with open_site() as visit:
         at = await visit(PageSite(index=form))
         for url, expected in (
@@ -314,3 +315,6 @@ async def test_hostile_addresses_and_long_forms_are_results_of_the_call():
         assert "The address is too long" in sent.message.content
         assert "note: blocked: GET https://site.test/?q=xxx" in sent.message.content
         assert status(await at("navigate", url="/")) == 200
+        left = (await at.click("Leave")).message.content
+        assert "note: blocked: GET https://elsewhere.test/?q=xxx" in left
+        assert "The address is too long" not in left

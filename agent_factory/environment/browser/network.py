@@ -101,7 +101,10 @@ class Network:
             sent = httpx.Request(request.method, url, headers=headers, content=request.post_data_buffer)
         except httpx.InvalidURL as error:  # a form of a page can hold more than an address does
             self._tell(f"blocked: {request.method} {url[:200]}: {error}")
-            await self._fulfill(route, httpx.Response(414, html=_TOO_LONG))
+            if origin_of(url) in self._site.origins:
+                await self._fulfill(route, httpx.Response(414, html=_TOO_LONG))
+            else:
+                await route.abort("aborted")
             return
         for _ in range(MOST_REDIRECTS):
             if origin_of(str(sent.url)) not in self._site.origins:
