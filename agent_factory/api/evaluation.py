@@ -60,7 +60,9 @@ def show_report(report_id: str, context: Ctx) -> EvalReport:
     return found
 
 
-@router.post("/taskset", status_code=201, summary="Make held-out scenarios", responses=tell(404, 409, 422, 429, 502))
+@router.post(
+    "/taskset", status_code=201, summary="Make held-out scenarios", responses=tell(404, 409, 422, 429, 502, 504)
+)
 def make_taskset(body: ScenarioRequest, context: Ctx, key: Key = None) -> ScenarioSet:
     """A set from templates, customers and goods that no training scenario has."""
     return make_set(body, context, key, "eval", "/eval/taskset")
