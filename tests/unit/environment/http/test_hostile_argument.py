@@ -28,7 +28,12 @@ def arguments(draw, schema):
 
 @pytest.fixture
 def world(recipe):
-    return HttpWorld(recipe)
+    """The order desk with arguments of any length and form: other recipes bound theirs less than it does."""
+    world = HttpWorld(recipe)
+    for operation in world.tools.operations.values():
+        found = operation.parameters["properties"]
+        found.update({name: {k: v for k, v in one.items() if k == "type"} for name, one in found.items()})
+    return world
 
 
 def test_no_argument_of_any_tool_breaks_the_world(world, draw):
@@ -54,7 +59,6 @@ def test_no_argument_of_any_tool_breaks_the_world(world, draw):
 async def test_what_cannot_be_sent_is_a_result_of_the_call(world, draw, value):
     operation = next(one for one in world.tools.operations.values() if "path" in one.places.values())
     name = next(name for name, place in operation.places.items() if place == "path")
-    world.tools.operations[operation.name].parameters["properties"][name] = {"type": "string"}
     made = ToolCall.model_construct(id="c", name=operation.name, arguments={name: value})
     result = await world.toolbox.call(made, 5.0)
     assert json.loads(result.message.content)["status"] == 422
