@@ -122,6 +122,14 @@ async def test_a_script_that_never_ends_costs_its_own_episode():
         assert 'heading "Fine"' in await other.see()
 
 
+async def see_note(at, result, note):
+    """What was told with a note of a tab: on a busy machine the browser may tell of it one step late."""
+    told = result.message.content
+    told = told if note in told else await at.see()
+    assert note in told
+    return told
+
+
 async def test_dialogs_are_answered_new_tabs_followed_and_downloads_refused():
     page = """<button onclick="alert('hey')">Alert</button>
       <button onclick="r.textContent=confirm('sure?')">Confirm</button>
@@ -137,13 +145,12 @@ async def test_dialogs_are_answered_new_tabs_followed_and_downloads_refused():
         assert ': "true"' in told
         assert "prompt 'name?' was answered with Cancel" in (await at.click("Prompt")).message.content
         assert f"download refused: {ORIGIN}/file" in (await at.click("File")).message.content
-        told = (await at.click("Tab")).message.content
-        assert "note: a new tab was opened and is shown now" in told
+        told = await see_note(at, await at.click("Tab"), "note: a new tab was opened and is shown now")
         assert 'heading "Tab"' in told
-        told = (await at.click("Close")).message.content
-        assert "note: the tab was closed, the one before it is shown now" in told
+        closed = "note: the tab was closed, the one before it is shown now"
+        told = await see_note(at, await at.click("Close"), closed)
         assert 'button "Alert"' in told
-        assert "a new tab was opened" in (await at.click('link "Apart"')).message.content
+        await see_note(at, await at.click('link "Apart"'), "a new tab was opened")
 
 
 async def test_what_cannot_be_done_is_told_with_a_status():
